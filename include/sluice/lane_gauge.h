@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// lane_gauge.h — how full the road to one destination is, seen by everybody who feeds it.
+//
+// In:      shards add when they seal a parcel, the lane takes away when a parcel leaves its hands.
+// Out:     relaxed reads: may a shard read more for this destination? has the linger ended?
+// Thread:  any; one cache line per lane, touched per parcel and per turn.
+// Limits:  bytes_max and lines_max are soft by what the shards hold in open batches at that moment;
+// the
+//          memory plan has a term for that.
+// Why so:  backpressure is the absence of credit. Nobody is told to slow down; reads just do not
+// start.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "sluice/units.h"
+
+namespace sluice {
+
+struct alignas(64) LaneGauge {
+  std::atomic<int64_t> held_bytes{
+      0};  // compressed bytes of parcels queued, in flight or backing off
+  std::atomic<int64_t> held_lines{0};
+  std::atomic<int64_t> held_parcels{0};
+  std::atomic<int64_t> on_wire{0};  // requests whose answer is still open
+  // Constant after construction:
+  int64_t bytes_max = 0;
+  int64_t lines_max = 0;     // 0: no bound but memory
+  bool drop_oldest = false;  // the lane makes room by itself, readers need not wait
+
+  bool has_credit() const {
+    if (drop_oldest) return true;
+    if (held_bytes.load(std::memory_order_relaxed) >= bytes_max) return false;
+    return lines_max == 0 || held_lines.load(std::memory_order_relaxed) < lines_max;
+  }
+  bool idle() const { return held_parcels.load(std::memory_order_relaxed) == 0; }
+};
+
+}  // namespace sluice

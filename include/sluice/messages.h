@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// messages.h — what the steward asks of shards, and what shards tell the steward.
+//
+// In:      orders (steward to one shard), reports (shards to the steward). Parcels come home
+// through a
+//          channel of their own; see parcel.h.
+// Out:     the same values at the other end, in order per producer.
+// Owns:    a message owns what it carries. A FileHandle in a TailSpec is lent: the steward closes
+// it
+//          after kReleased, when no read of it can be in flight any more.
+// Limits:  per file event, never per line or block.
+// Why so:  these two structs are the whole conversation between the control plane and the data
+// plane:
+//          who wants to know what a shard can be told reads this page.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "sluice/disk.h"
+#include "sluice/ids.h"
+#include "sluice/units.h"
+
+namespace sluice {
+
+// Everything a shard needs to follow one file for one destination.
+struct TailSpec {
+  TailId tail;
+  SourceId source;
+  DestinationId destination;
+  FileHandle file;
+  std::string path;     // for the records
+  Digest128 file_seed;  // of host id and file identity; record ids come from it
+  Epoch epoch;
+  FileOffset start;      // the committed offset
+  Marker marker;         // the bytes before `start`
+  bool rotated = false;  // no name of ours refers to it any more: its last line may be unfinished
+};
+
+struct ShardOrder {
+  enum class Kind : uint8_t {
+    kAdopt,    // follow `spec`
+    kWake,     // the file may have grown: look, and keep looking while it grows
+    kRotated,  // the name moved on: after a grace time deliver an unfinished last line as partial
+    kRelease,  // stop following; answer kReleased when no read is in flight and no line unsealed
+    kAcked,    // ordered tails only: everything before `offset` of `epoch` is acked
+    kDrain,    // stop reading, seal what is open; answer kDrained
+  };
+  Kind kind = Kind::kWake;
+  TailId tail;
+  Epoch epoch;
+  FileOffset offset;
+  std::unique_ptr<TailSpec> spec;  // kAdopt only
+};
+
+struct ShardReport {
+  enum class Kind : uint8_t {
+    kCold,  // nothing new for a while: the shard stops looking until it is woken. `offset` is the
+            // end
+    kNewEpoch,  // content was replaced: `epoch` begins at 0; `missed` bytes were never read
+    kReleased,  // the shard will not touch the tail's file again
+    kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while
+    kDrained,   // the shard reads no more and holds no lines; `tail` is unused
+  };
+  Kind kind = Kind::kCold;
+  ShardId shard;
+  TailId tail;
+  Epoch epoch;
+  FileOffset offset;
+  Bytes missed;
+  int32_t sys_errno = 0;
+};
+
+}  // namespace sluice

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// parcel.h — a sealed body on its way, and its homecoming.
+//
+// In:      a batch that was closed and compressed by a shard.
+// Out:     the lane and the wire borrow it; it comes home to the steward with its verdict, and only
+//          then are its spans released.
+// Owns:    the compressed bytes (given back at the verdict), the spans it carries.
+// Thread:  one at a time: shard, lane, steward, through channels. Immutable but for the lane's
+// fields. Limits:  the bytes held by a lane's parcels are credited in its LaneGauge; reads stop at
+// the limit. Why so:  the spans travel with the bytes, so that no table anywhere has to be asked
+// which lines a
+//          request held: an ack is a list of ranges, and a crash forgets nothing but work.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "sluice/ids.h"
+#include "sluice/units.h"
+
+namespace sluice {
+
+// What became of a parcel.
+enum class Fate : uint8_t {
+  kOnItsWay,
+  kDelivered,    // a final 2xx after the whole body was sent
+  kDropped,      // by the user's own overflow policy; counted to the line
+  kUndelivered,  // given back at shutdown; its spans are not released, the next run reads them
+                 // again
+};
+
+struct Parcel {
+  // Set when sealed, never changed.
+  DestinationId destination;
+  ShardId sealed_by;
+  std::unique_ptr<std::byte[]> body;
+  size_t body_bytes = 0;
+  std::string_view content_type;      // static storage
+  std::string_view content_encoding;  // static storage, empty for identity
+  std::vector<Span> spans;            // sorted by arrival; neighbours merged
+  Lines lines;
+  Bytes raw_bytes;      // of the log files
+  Bytes encoded_bytes;  // of the body before compression
+  Digest128 key;        // the Idempotency-Key: the same for the same spans
+  MonoTime sealed_at;
+  MonoTime oldest_read_at;
+  bool ordered = false;
+
+  // The lane's.
+  uint32_t attempts = 0;
+  MonoTime not_before;
+  Fate fate = Fate::kOnItsWay;
+
+  std::span<const std::byte> bytes() const { return {body.get(), body_bytes}; }
+};
+
+using ParcelPtr = std::unique_ptr<Parcel>;
+
+}  // namespace sluice
