@@ -5,7 +5,7 @@
 //          completion with the same tag has been reaped, whatever happens to the file meanwhile.
 // Out:     completions in any order: bytes read (0 at the end of the file) or minus errno.
 // Owns:    its ring or its completion list. Borrows buffers and descriptors.
-// Thread:  one loop; only wake() may be called from any thread.
+// Thread:  one loop; only wake() (of Waker) may be called from any thread.
 // Limits:  reads_in_flight_max() at once. submit() answers false when full: reap, then try again.
 //          Short reads are passed on as they are; EINTR and EAGAIN are retried inside.
 // Why so:  io_uring is often forbidden (container profiles, kernel.io_uring_disabled). The ring's
@@ -20,6 +20,7 @@
 
 #include "sluice/disk.h"
 #include "sluice/units.h"
+#include "sluice/waker.h"
 
 namespace sluice {
 
@@ -38,10 +39,8 @@ struct ReadDone {
   int32_t result = 0;  // bytes read, or -errno
 };
 
-class Io {
+class Io : public Waker {
  public:
-  virtual ~Io() = default;
-
   virtual size_t reads_in_flight_max() const = 0;
   virtual bool submit(const ReadRequest& request) = 0;
   // Takes completions that are there now; never waits. Returns how many of `done` were filled.
@@ -49,8 +48,6 @@ class Io {
   // Sleeps until a completion, a wake, an event on a descriptor that belongs to this loop, or
   // `until`. Returns at once if any of these already happened.
   virtual void wait(MonoTime until) = 0;
-  // Ends the current or the next wait(). Any thread; async-signal-safe.
-  virtual void wake() noexcept = 0;
   // "uring" or "pread", for the log and the metric.
   virtual const char* backend() const = 0;
 };

@@ -34,6 +34,10 @@ struct alignas(64) LaneGauge {
     if (held_bytes.load(std::memory_order_relaxed) >= bytes_max) return false;
     return lines_max == 0 || held_lines.load(std::memory_order_relaxed) < lines_max;
   }
+  // May one more parcel be sealed? Not asked per read but per parcel: bodies of one line are legal.
+  bool has_parcel_room() const {
+    return held_parcels.load(std::memory_order_relaxed) < parcels_max;
+  }
   bool idle() const { return held_parcels.load(std::memory_order_relaxed) == 0; }
 };
 

@@ -14,9 +14,9 @@
 //          once here, so that an encoder copies an envelope per line and computes nothing.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -45,6 +45,8 @@ struct TailOrigin {
   Digest128 id_seed;  // of host id, file identity and epoch: see record ids
   bool strip_cr = true;
   bool ordered = false;  // blocks stay on their shard, one parcel in flight (order: file)
+
+  mutable std::atomic<int32_t> blocks_out{0};  // blocks that refer to it, on whatever shard
 };
 
 struct LineBlock {
