@@ -26,8 +26,9 @@ struct alignas(64) LaneGauge {
   std::atomic<int64_t> on_wire{0};  // requests whose answer is still open
   // Constant after construction:
   int64_t bytes_max = 0;
-  int64_t lines_max = 0;     // 0: no bound but memory
-  bool drop_oldest = false;  // the lane makes room by itself, readers need not wait
+  int64_t lines_max = 0;       // 0: no bound but memory
+  int64_t parcels_max = 4096;  // what the channel to the lane is made for, whatever the policy
+  bool drop_oldest = false;    // the lane makes room by itself, readers need not wait
 
   bool has_credit() const {
     if (drop_oldest) return true;

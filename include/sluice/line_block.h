@@ -54,6 +54,7 @@ struct LineBlock {
   const uint8_t* bytes = nullptr;       // text of the lines, newlines included
   const uint32_t* line_ends = nullptr;  // offset just after each line, ascending; last == size
   uint32_t line_count = 0;
+  uint32_t head_bytes = 0;  // valid bytes of the file just before bytes[0]
   FileOffset first_offset;  // of bytes[0] in the file
   WallTime read_at;         // the timestamp of its records
   MonoTime read_at_mono;
@@ -61,6 +62,9 @@ struct LineBlock {
   bool first_is_continuation = false;  // the line began in an earlier, over-long piece
   bool last_is_partial = false;        // no newline: over-long piece, or the end of a rotated file
   int32_t buffer = -1;                 // index in its pool; for the pool only
+  // The home shard's count of buffers that this destination holds there; goes down by one when the
+  // buffer goes home, so that a destination that is stuck cannot keep the buffers of the others.
+  std::atomic<int32_t>* buffers_held = nullptr;
 
   size_t size() const { return line_count == 0 ? 0 : line_ends[line_count - 1]; }
   uint32_t line_begin(uint32_t line) const { return line == 0 ? 0 : line_ends[line - 1]; }

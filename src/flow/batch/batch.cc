@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/batch/batch.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sluice/check.h"
+
+namespace sluice {
+namespace {
+
+// How many of the latest spans are looked through for one to extend.
+constexpr size_t kMergeDepth = 8;
+
+}  // namespace
+
+MonoTime seal_time(const BatchRules& rules, MonoTime opened_at, bool lane_idle) {
+  const Duration patience = lane_idle ? std::min(rules.wait, rules.linger_idle) : rules.wait;
+  return opened_at + patience;
+}
+
+Digest128 parcel_key(const std::vector<Span>& spans, const std::vector<Digest128>& seeds) {
+  SLUICE_CHECK(spans.size() == seeds.size(), "every span has the seed of its content");
+  // Sums do not depend on the order in which files happened to be read.
+  Digest128 key;
+  for (size_t i = 0; i < spans.size(); ++i) {
+    const std::array<uint64_t, 4> words = {seeds[i].low, seeds[i].high,
+                                           static_cast<uint64_t>(spans[i].begin.value),
+                                           static_cast<uint64_t>(spans[i].end.value)};
+    const XXH128_hash_t hash = XXH3_128bits(words.data(), sizeof words);
+    key.low += hash.low64;
+    key.high += hash.high64;
+  }
+  return key;
+}
+
+void Batch::add_span(const Span& span, const Digest128& seed) {
+  // Blocks of one file come mostly one behind the other, with few other files in between.
+  const size_t depth = std::min(spans_.size(), kMergeDepth);
+  for (size_t back = 1; back <= depth; ++back) {
+    Span& known = spans_[spans_.size() - back];
+    if (known.tail == span.tail && known.epoch == span.epoch && known.end == span.begin) {
+      known.end = span.end;
+      return;
+    }
+  }
+  spans_.push_back(span);
+  seeds_.push_back(seed);
+}
+
+void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line, MonoTime now) {
+  SLUICE_CHECK(first_line < next_line && next_line <= block.line_count, "lines of the block");
+  if (empty()) {
+    opened_at_ = now;
+    oldest_read_at_ = block.read_at_mono;
+  }
+  oldest_read_at_ = std::min(oldest_read_at_, block.read_at_mono);
+  const uint32_t begin = block.line_begin(first_line);
+  const uint32_t end = block.line_ends[next_line - 1];
+  add_span(Span{block.origin->tail, block.origin->epoch, block.first_offset + Bytes(begin),
+                block.first_offset + Bytes(end)},
+           block.origin->id_seed);
+  lines_ += Lines(next_line - first_line);
+  raw_bytes_ += Bytes(end - begin);
+  ordered_ = ordered_ || block.origin->ordered;
+}
+
+ParcelPtr Batch::seal_into_parcel(DestinationId destination, ShardId shard, MonoTime now) {
+  SLUICE_CHECK(!empty(), "an empty batch is not sealed");
+  auto parcel = std::make_unique<Parcel>();
+  parcel->destination = destination;
+  parcel->sealed_by = shard;
+  parcel->key = parcel_key(spans_, seeds_);
+  parcel->spans.assign(spans_.begin(), spans_.end());
+  parcel->lines = lines_;
+  parcel->raw_bytes = raw_bytes_;
+  parcel->encoded_bytes = Bytes(static_cast<int64_t>(body_.size));
+  parcel->sealed_at = now;
+  parcel->oldest_read_at = oldest_read_at_;
+  parcel->ordered = ordered_;
+  spans_.clear();
+  seeds_.clear();
+  body_.size = 0;
+  lines_ = Lines(0);
+  raw_bytes_ = Bytes(0);
+  ordered_ = false;
+  return parcel;
+}
+
+}  // namespace sluice

@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/shard.h"
+
+#include <algorithm>
+
+#include "flow/read/record_seed.h"
+#include "flow/shard_parts.h"
+#include "sluice/check.h"
+
+namespace sluice {
+
+Shard::Shard(const ShardSettings& settings, ShardParts parts)
+    : settings_(settings), parts_(std::move(parts)) {
+  SLUICE_CHECK(!parts_.roads.empty(), "a shard feeds at least one destination");
+  for (RoadParts& road : parts_.roads) {
+    SLUICE_CHECK(road.compressed.size() >= road.compressor->bound(road.body.capacity),
+                 "any body fits the scratch");
+    roads_.push_back(std::make_unique<Road>(std::move(road)));
+  }
+  parts_.roads.clear();
+  buffers_per_road_ = std::max(1, settings_.buffers / static_cast<int32_t>(roads_.size()));
+}
+
+Shard::~Shard() = default;
+
+MonoTime Shard::turn(MonoTime now, WallTime wall) {
+  obey_orders(now);        // what the steward wants
+  take_reads(now, wall);   // completions become blocks on the queue
+  look_at_hot_tails(now);  // the tick: files that grew lately may have grown again
+  start_reads(now);        // as far as buffers and credit go; cold data arrives while we encode
+  work_blocks(now);        // blocks become records, full bodies become parcels
+  seal_what_is_due(now);   // and so do bodies that have waited long enough
+  // From here on nothing of this turn is in the shard's hands but what it waits for.
+  finish_leaving();
+  if (draining_) finish_drain();
+  return next_turn(now);
+}
+
+void Shard::obey_orders(MonoTime now) {
+  ShardOrder order;
+  while (parts_.orders->pop(order)) obey(order, now);
+}
+
+void Shard::obey(ShardOrder& order, MonoTime now) {
+  if (order.kind == ShardOrder::Kind::kAdopt) {
+    SLUICE_CHECK(order.spec != nullptr, "an adoption names its file");
+    adopt(*order.spec, now);
+    return;
+  }
+  if (order.kind == ShardOrder::Kind::kDrain) {
+    draining_ = true;
+    return;
+  }
+  const auto found = seats_.find(order.tail.value);
+  SLUICE_CHECK(found != seats_.end(), "the steward speaks of tails that it gave to this shard");
+  Seat& seat = *found->second;
+  switch (order.kind) {
+    case ShardOrder::Kind::kWake:
+      seat.tail.wake(now);
+      break;
+    case ShardOrder::Kind::kRotated:
+      seat.tail.rotated(now);
+      break;
+    case ShardOrder::Kind::kAcked:
+      seat.tail.acked(order.epoch, order.offset);
+      break;
+    case ShardOrder::Kind::kRelease:
+      seat.tail.release();
+      released_.push_back(&seat);
+      break;
+    case ShardOrder::Kind::kAdopt:
+    case ShardOrder::Kind::kDrain:
+      break;
+  }
+  list(seat);
+}
+
+std::unique_ptr<TailOrigin> Shard::make_origin(const TailSpec& spec, Epoch epoch) const {
+  SLUICE_CHECK(spec.source.value < parts_.sources.size(), "the source is configured");
+  const SourceFacts& facts = parts_.sources[spec.source.value];
+  auto origin = std::make_unique<TailOrigin>();
+  origin->tail = spec.tail;
+  origin->epoch = epoch;
+  origin->source = spec.source;
+  origin->destination = spec.destination;
+  origin->home = settings_.shard;
+  origin->path = spec.path;
+  origin->host = facts.host;
+  origin->labels = facts.labels;
+  origin->id_seed = record_seed(spec.file_seed, epoch);
+  origin->strip_cr = facts.strip_cr;
+  origin->ordered = roads_[spec.destination.value]->parts.ordered;
+  return origin;
+}
+
+void Shard::adopt(const TailSpec& spec, MonoTime now) {
+  SLUICE_CHECK(spec.destination.value < roads_.size(), "the destination is configured");
+  SLUICE_CHECK(!seats_.contains(spec.tail.value), "a tail is adopted once");
+  auto seat = std::make_unique<Seat>(spec, make_origin(spec, spec.epoch), settings_.tail,
+                                     roads_[spec.destination.value].get(), now);
+  list(*seat);
+  seats_.emplace(spec.tail.value, std::move(seat));
+  parts_.metrics->tails.add();
+}
+
+// Puts a tail into the list that its mode belongs to. A tail may stay in a list that it has
+// outgrown; whoever takes it out looks at the mode.
+void Shard::list(Seat& seat) {
+  switch (seat.tail.mode()) {
+    case TailMode::kReady:
+      if (!seat.listed_ready) seat.road->ready.push_back(&seat);
+      seat.listed_ready = true;
+      break;
+    case TailMode::kHot:
+    case TailMode::kPaused:
+      if (!seat.listed_hot) hot_.push_back(&seat);
+      seat.listed_hot = true;
+      break;
+    case TailMode::kReading:
+    case TailMode::kCold:
+    case TailMode::kAwaitAck:
+      break;
+  }
+}
+
+void Shard::look_at_hot_tails(MonoTime now) {
+  if (hot_.empty() || now < next_tick_) return;
+  next_tick_ = now + settings_.tick;
+  size_t kept = 0;
+  for (Seat* seat : hot_) {
+    seat->tail.tick(now);
+    const TailMode mode = seat->tail.mode();
+    if (mode == TailMode::kPaused) {
+      hot_[kept++] = seat;
+      continue;
+    }
+    seat->listed_hot = false;
+    if (mode == TailMode::kReady) list(*seat);
+  }
+  hot_.resize(kept);
+}
+
+// Released tails go when no read is in flight; their origins stay until the last block is encoded.
+void Shard::finish_leaving() {
+  std::erase_if(released_, [this](Seat* seat) {
+    if (seat->tail.mode() == TailMode::kReading) return false;
+    std::erase(seat->road->ready, seat);
+    std::erase(hot_, seat);
+    report(ShardReport::Kind::kReleased, seat->tail, Bytes(0), 0);
+    const auto entry = seats_.find(seat->tail.id().value);
+    leaving_.push_back(std::move(entry->second));
+    seats_.erase(entry);
+    parts_.metrics->tails.add(-1);
+    return true;
+  });
+  std::erase_if(leaving_, [](const std::unique_ptr<Seat>& seat) { return seat->tail.quiet(); });
+}
+
+bool Shard::nothing_held() const {
+  if (!flights_.empty() || parts_.blocks->waiting(settings_.shard) != 0) return false;
+  const bool roads_empty = std::all_of(roads_.begin(), roads_.end(), [](const auto& road) {
+    return road->pending.empty() && road->batch.empty();
+  });
+  return roads_empty && std::all_of(seats_.begin(), seats_.end(),
+                                    [](const auto& entry) { return entry.second->tail.quiet(); });
+}
+
+void Shard::finish_drain() {
+  if (drained_ || !nothing_held()) return;
+  drained_ = true;
+  ShardReport report;
+  report.kind = ShardReport::Kind::kDrained;
+  report.shard = settings_.shard;
+  SLUICE_CHECK(parts_.reports->push(settings_.report_producer, report), "reports have room");
+  parts_.steward->wake();
+}
+
+void Shard::report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32_t sys_errno) {
+  ShardReport report;
+  report.kind = kind;
+  report.shard = settings_.shard;
+  report.tail = tail.id();
+  report.epoch = tail.origin().epoch;
+  report.offset = tail.seen_end();
+  report.missed = missed;
+  report.sys_errno = sys_errno;
+  SLUICE_CHECK(parts_.reports->push(settings_.report_producer, report), "reports have room");
+  parts_.steward->wake();
+}
+
+MonoTime Shard::next_turn(MonoTime now) const {
+  if (parts_.blocks->waiting(settings_.shard) != 0) return now;
+  MonoTime next = kNever;
+  const auto by = [&next](MonoTime time) { next = std::min(next, time); };
+  if (!hot_.empty()) by(next_tick_);
+  for (const auto& road : roads_) {
+    const bool idle = road->parts.gauge->idle();
+    if (!road->batch.empty()) {
+      const MonoTime due = seal_time(road->parts.rules, road->batch.opened_at(), idle);
+      // The lane may fall idle without telling us when it turns on another thread.
+      by(idle ? due : std::min(due, now + road->parts.rules.linger_idle));
+    }
+    if (!road->pending.empty()) by(road->has_parcel_room() ? now : now + settings_.credit_retry);
+    if (road->ready.empty() || draining_) continue;
+    // A tail that could not be read: for want of a buffer, which comes home with a block's encoding
+    // or with a completion; or for want of credit.
+    if (!road->parts.gauge->has_credit()) {
+      by(now + settings_.credit_retry);
+    } else if (flights_.empty()) {
+      by(road->buffers_held.load(std::memory_order_relaxed) < buffers_per_road_
+             ? now
+             : now + settings_.tick);
+    }
+  }
+  const bool waits_for_thieves = draining_ && !drained_;
+  if (waits_for_thieves || !leaving_.empty()) by(now + settings_.tick);
+  return std::max(next, now);
+}
+
+}  // namespace sluice

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// shard_parts.h — the private rooms of a Shard: a seat per tail, a road per destination.
+//
+// In:      included by the shard's own source files only.
+// Out:     nothing.
+// Owns:    as said at each member.
+// Thread:  the shard's.
+// Why so:  the shard is written in three files, by question: what to do next (shard.cc), how reads
+//          become blocks (shard_read.cc), how blocks become parcels (shard_work.cc).
+#pragma once
+
+#include "flow/shard.h"
+
+namespace sluice {
+
+struct Shard::Seat {
+  TailSpec spec;
+  Tail tail;
+  Road* road;
+  bool listed_ready = false;
+  bool listed_hot = false;
+
+  Seat(const TailSpec& s, std::unique_ptr<TailOrigin> origin, const TailTimings& timings, Road* r,
+       MonoTime now)
+      : spec{s.tail,      s.source, s.destination, s.file,   s.path,
+             s.file_seed, s.epoch,  s.start,       s.marker, s.rotated},
+        tail(s, std::move(origin), timings, now),
+        road(r) {}
+};
+
+struct Shard::Road {
+  struct Work {
+    LineBlock* block = nullptr;
+    uint32_t next_line = 0;
+  };
+
+  RoadParts parts;
+  Batch batch;
+  std::deque<Seat*> ready;   // tails that may have text
+  std::deque<Work> pending;  // blocks to encode; more than one only while the lane has no room
+  std::atomic<int32_t> buffers_held{0};
+
+  explicit Road(RoadParts p) : parts(std::move(p)), batch(parts.body) {}
+  bool has_parcel_room() const { return parts.gauge->has_parcel_room(); }
+};
+
+struct Shard::Flight {
+  Seat* seat = nullptr;
+  ReadBuffer* buffer = nullptr;
+  ReadWish wish;
+};
+
+}  // namespace sluice

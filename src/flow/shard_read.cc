@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// How reads become blocks: which tail is read next, what a completion means for it.
+#include <algorithm>
+#include <array>
+
+#include "flow/shard.h"
+#include "flow/shard_parts.h"
+#include "flow/split/framer.h"
+#include "sluice/check.h"
+
+namespace sluice {
+namespace {
+
+std::span<const uint8_t> as_text(std::span<const std::byte> bytes) {
+  return {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()};
+}
+
+}  // namespace
+
+void Shard::take_reads(MonoTime now, WallTime wall) {
+  std::array<ReadDone, 16> done;
+  for (;;) {
+    const size_t count = parts_.io->reap(done);
+    for (size_t i = 0; i < count; ++i) take_read(done[i], now, wall);
+    if (count < done.size()) return;
+  }
+}
+
+void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
+  const auto found = flights_.find(static_cast<int32_t>(done.tag));
+  SLUICE_CHECK(found != flights_.end(), "every completion belongs to a read in flight");
+  const Flight flight = found->second;
+  flights_.erase(found);
+  Seat& seat = *flight.seat;
+  ReadBuffer& buffer = *flight.buffer;
+  parts_.metrics->reads.add();
+  bool kept = false;
+  if (seat.tail.releasing()) {
+    seat.tail.read_void();
+  } else if (done.result < 0) {
+    parts_.metrics->read_errors.add();
+    seat.tail.read_failed(now);
+    report(ShardReport::Kind::kTrouble, seat.tail, Bytes(0), -done.result);
+  } else {
+    kept = take_text(seat, buffer, flight.wish, static_cast<size_t>(done.result), now, wall);
+  }
+  if (!kept) drop_buffer(*seat.road, buffer);
+  if (seat.tail.mode() == TailMode::kCold) {
+    report(ShardReport::Kind::kCold, seat.tail, Bytes(0), 0);
+  }
+  list(seat);
+}
+
+// Returns whether the buffer went on as a block.
+bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size_t read_bytes,
+                      MonoTime now, WallTime wall) {
+  Tail& tail = seat.tail;
+  const auto all = as_text(buffer.text_with_head(wish.marker_bytes)).first(read_bytes);
+  if (tail.look(all.first(std::min<size_t>(read_bytes, wish.marker_bytes))) == Look::kReplaced) {
+    replace_content(seat, now);
+    return false;
+  }
+  const auto text = all.subspan(wish.marker_bytes);
+  const bool reached_end = text.size() < buffer.text.size();
+  const FrameRules rules{parts_.sources[seat.spec.source.value].line_bytes_max,
+                         wish.flush_unfinished};
+  const FrameCut cut = frame(text, reached_end, rules, buffer.line_ends);
+  if (cut.line_count == 0) {
+    if (cut.next == FrameNext::kMoreRoom) {
+      tail.needs_more_room();
+    } else {
+      tail.reached_end(cut.unfinished_bytes, now);
+    }
+    return false;
+  }
+  buffer.block.bytes = text.data();
+  buffer.block.head_bytes = wish.marker_bytes;
+  buffer.block.first_offset = tail.position();
+  buffer.block.read_at = wall;
+  buffer.block.read_at_mono = now;
+  const bool continuation = tail.inside_line();
+  tail.took(Bytes(static_cast<int64_t>(cut.bytes)), all.first(wish.marker_bytes + cut.bytes), now);
+  if (cut.next == FrameNext::kAwaitGrowth && tail.mode() == TailMode::kReady) {
+    tail.reached_end(cut.unfinished_bytes, now);
+  }
+  publish(seat, buffer, cut, continuation);
+  return true;
+}
+
+void Shard::publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool continuation) {
+  LineBlock& block = buffer.block;
+  block.origin = &seat.tail.origin();
+  block.line_ends = buffer.line_ends.data();
+  block.line_count = cut.line_count;
+  block.first_is_continuation = continuation;
+  block.last_is_partial = cut.last_is_partial;
+  block.buffer = buffer.index;
+  block.buffers_held = &seat.road->buffers_held;
+  block.origin->blocks_out.fetch_add(1, std::memory_order_relaxed);
+  ShardMetrics& metrics = *parts_.metrics;
+  metrics.read_bytes.add(static_cast<int64_t>(block.size()));
+  if (cut.last_is_partial) {
+    // A piece of an over-long line has more text behind it; an unfinished last line has none.
+    const bool piece = cut.next == FrameNext::kGoOn;
+    (piece ? metrics.split_lines : metrics.partial_lines).add();
+  }
+  parts_.blocks->publish(settings_.shard, &block);
+  if (parts_.idle_shard != nullptr && parts_.blocks->waiting(settings_.shard) >= 2) {
+    parts_.idle_shard->wake();
+  }
+}
+
+void Shard::replace_content(Seat& seat, MonoTime now) {
+  const Epoch next(seat.tail.origin().epoch.value + 1);
+  const Bytes missed = seat.tail.replaced(make_origin(seat.spec, next), now);
+  seat.tail.sweep_origins();
+  parts_.metrics->truncations.add();
+  report(ShardReport::Kind::kNewEpoch, seat.tail, missed, 0);
+}
+
+void Shard::start_reads(MonoTime now) {
+  if (draining_) return;
+  // One read per road and round, so that every destination gets its share of the ring.
+  size_t without_read = 0;
+  while (without_read < roads_.size()) {
+    Road& road = *roads_[next_road_];
+    next_road_ = (next_road_ + 1) % roads_.size();
+    without_read = start_read(road, now) ? 0 : without_read + 1;
+  }
+}
+
+bool Shard::start_read(Road& road, MonoTime now) {
+  while (!road.ready.empty() && road.ready.front()->tail.mode() != TailMode::kReady) {
+    road.ready.front()->listed_ready = false;
+    road.ready.pop_front();
+  }
+  if (road.ready.empty()) return false;
+  if (!road.parts.gauge->has_credit()) {
+    parts_.metrics->credit_waits.add();
+    return false;
+  }
+  if (flights_.size() >= parts_.io->reads_in_flight_max()) return false;
+  if (road.buffers_held.load(std::memory_order_relaxed) >= buffers_per_road_) return false;
+  Seat& seat = *road.ready.front();
+  const bool oversize = seat.tail.wants_oversize();
+  ReadBuffer* buffer =
+      oversize ? parts_.buffers->take_oversize() : parts_.buffers->take(settings_.shard);
+  if (buffer == nullptr) return false;
+  road.ready.pop_front();
+  seat.listed_ready = false;
+
+  const ReadWish wish = seat.tail.begin_read(now);
+  ReadRequest request;
+  request.tag = static_cast<uint64_t>(buffer->index);
+  request.file = seat.tail.file();
+  request.offset = wish.offset;
+  request.into = buffer->text_with_head(wish.marker_bytes);
+  request.registered_buffer = buffer->registered;
+  road.buffers_held.fetch_add(1, std::memory_order_relaxed);
+  flights_.emplace(buffer->index, Flight{&seat, buffer, wish});
+  SLUICE_CHECK(parts_.io->submit(request), "fewer reads in flight than the ring takes");
+  return true;
+}
+
+void Shard::drop_buffer(Road& road, ReadBuffer& buffer) {
+  road.buffers_held.fetch_sub(1, std::memory_order_relaxed);
+  parts_.buffers->give(&buffer);
+}
+
+}  // namespace sluice

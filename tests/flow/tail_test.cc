@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/read/tail.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <string>
+
+namespace sluice {
+namespace {
+
+using namespace literals;
+
+std::unique_ptr<TailOrigin> origin_of(Epoch epoch, bool ordered = false) {
+  auto origin = std::make_unique<TailOrigin>();
+  origin->epoch = epoch;
+  origin->ordered = ordered;
+  return origin;
+}
+
+std::span<const uint8_t> bytes(const std::string& text) {
+  return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+Tail fresh(bool ordered = false) {
+  return Tail(TailSpec{}, origin_of(Epoch(0), ordered), TailTimings{}, MonoTime(0));
+}
+
+TEST(Tail, BeginsReadyAndIsColdAtOnceWhenItsFileShowsNothing) {
+  Tail tail = fresh();
+  EXPECT_EQ(tail.mode(), TailMode::kReady);
+  (void)tail.begin_read(MonoTime(1));
+  tail.reached_end(0, MonoTime(1));
+  EXPECT_EQ(tail.mode(), TailMode::kCold);
+}
+
+TEST(Tail, StaysHotAfterGrowthAndColdAfterAWhile) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(4_B, bytes("abc\n"), MonoTime(0));
+  tail.reached_end(0, MonoTime(0));
+  EXPECT_EQ(tail.mode(), TailMode::kHot);
+  tail.tick(MonoTime(0) + 1_s);
+  ASSERT_EQ(tail.mode(), TailMode::kReady);
+  (void)tail.begin_read(MonoTime(0) + 1_s);
+  tail.reached_end(0, MonoTime(0) + 1_s);
+  EXPECT_EQ(tail.mode(), TailMode::kHot);
+  tail.tick(MonoTime(0) + 3_s);
+  (void)tail.begin_read(MonoTime(0) + 3_s);
+  tail.reached_end(0, MonoTime(0) + 3_s);
+  EXPECT_EQ(tail.mode(), TailMode::kCold);
+}
+
+TEST(Tail, AHintDuringAReadIsNotLost) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.wake(MonoTime(0));
+  tail.reached_end(0, MonoTime(0));
+  EXPECT_EQ(tail.mode(), TailMode::kReady);
+}
+
+TEST(Tail, EveryReadBeginsAtTheMarkerAndComparesIt) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  const std::string text = std::string(100, 'a') + "last line\n";
+  tail.took(Bytes(static_cast<int64_t>(text.size())), bytes(text), MonoTime(0));
+  const ReadWish wish = tail.begin_read(MonoTime(1));
+  EXPECT_EQ(wish.offset, FileOffset(110 - 64));
+  EXPECT_EQ(wish.marker_bytes, 64U);
+  EXPECT_EQ(tail.look(bytes(text.substr(46))), Look::kSame);
+  EXPECT_EQ(tail.look(bytes(text.substr(45, 64))), Look::kReplaced) << "regrown with other bytes";
+  EXPECT_EQ(tail.look(bytes(text.substr(46, 63))), Look::kReplaced) << "shorter than before";
+}
+
+TEST(Tail, ReplacedContentBeginsTheNextEpochAtZero) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(4_B, bytes("abc\n"), MonoTime(0));
+  tail.reached_end(3, MonoTime(0));
+  tail.tick(MonoTime(0));
+  (void)tail.begin_read(MonoTime(1));
+  const TailOrigin& old = tail.origin();
+  old.blocks_out.fetch_add(1);
+  EXPECT_EQ(tail.replaced(origin_of(Epoch(1)), MonoTime(1)), 3_B);
+  EXPECT_EQ(tail.position(), FileOffset(0));
+  EXPECT_EQ(tail.begin_read(MonoTime(1)).marker_bytes, 0U);
+  EXPECT_FALSE(tail.sweep_origins()) << "a block still refers to the old content";
+  old.blocks_out.fetch_sub(1);
+  EXPECT_TRUE(tail.sweep_origins());
+}
+
+TEST(Tail, TheUnfinishedLineOfARotatedFileIsFlushedAfterItsGraceAndNotBefore) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.reached_end(5, MonoTime(0));
+  tail.rotated(MonoTime(0));
+  ASSERT_EQ(tail.mode(), TailMode::kReady);
+  EXPECT_FALSE(tail.begin_read(MonoTime(0) + 4_s).flush_unfinished);
+  tail.reached_end(5, MonoTime(0) + 4_s);
+  EXPECT_EQ(tail.mode(), TailMode::kHot) << "it must not fall asleep before its line is out";
+  tail.tick(MonoTime(0) + 6_s);
+  EXPECT_TRUE(tail.begin_read(MonoTime(0) + 6_s).flush_unfinished);
+}
+
+TEST(Tail, AnOrderedTailWaitsForItsAckAndARewindReadsTheRestAgain) {
+  Tail tail = fresh(true);
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(8_B, bytes("one\ntwo\n"), MonoTime(0));
+  EXPECT_EQ(tail.mode(), TailMode::kAwaitAck);
+  tail.rewind(FileOffset(4), bytes("one\n"));
+  tail.acked(Epoch(0), FileOffset(3));
+  EXPECT_EQ(tail.mode(), TailMode::kAwaitAck);
+  tail.acked(Epoch(0), FileOffset(4));
+  ASSERT_EQ(tail.mode(), TailMode::kReady);
+  EXPECT_EQ(tail.begin_read(MonoTime(0)).offset, FileOffset(0));
+  EXPECT_EQ(tail.look(bytes("one\n")), Look::kSame);
+}
+
+TEST(Tail, AFailedReadPausesAndIsTriedAgain) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.read_failed(MonoTime(0));
+  tail.tick(MonoTime(0) + 999_ms);
+  EXPECT_EQ(tail.mode(), TailMode::kPaused);
+  tail.tick(MonoTime(0) + 1_s);
+  EXPECT_EQ(tail.mode(), TailMode::kReady);
+}
+
+TEST(Tail, KnowsWhetherItStandsInsideALine) {
+  TailSpec spec;
+  spec.start = FileOffset(3);
+  spec.marker.size = 3;
+  std::memcpy(spec.marker.bytes.data(), "abc", 3);
+  EXPECT_TRUE(Tail(spec, origin_of(Epoch(0)), TailTimings{}, MonoTime(0)).inside_line());
+  spec.marker.bytes[2] = '\n';
+  EXPECT_FALSE(Tail(spec, origin_of(Epoch(0)), TailTimings{}, MonoTime(0)).inside_line());
+}
+
+}  // namespace
+}  // namespace sluice
