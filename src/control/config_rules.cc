@@ -1,0 +1,220 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/config_rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "control/config_endpoint.h"
+#include "control/config_text.h"
+#include "control/config_values.h"
+#include "control/nearest.h"
+
+namespace sluice {
+namespace {
+
+using PlacedSource = Placed<SourceConfig>;
+using PlacedDestination = Placed<DestinationConfig>;
+
+constexpr int32_t kGzipLevelMax = 12;
+
+// A file may be named relative to where the agent was started; from here on names are absolute, so
+// that they mean the same in records, checkpoints and messages.
+std::string absolute(std::string path, const Environment& environment) {
+  if (path.empty() || path.front() == '/') return path;
+  if (path == "~" || path.starts_with("~/")) {
+    const std::string* home = environment.variable("HOME");
+    return home == nullptr ? path : *home + path.substr(1);
+  }
+  if (environment.working_directory.empty()) return path;
+  while (path.starts_with("./")) path.erase(0, 2);
+  const bool at_root = environment.working_directory == "/";
+  return (at_root ? "" : environment.working_directory) + "/" + path;
+}
+
+void finish_paths(Assembly& assembly, const Environment& environment) {
+  for (PlacedSource& source : assembly.sources) {
+    for (std::string& pattern : source.record.paths) pattern = absolute(pattern, environment);
+    for (std::string& pattern : source.record.exclude)
+      if (pattern.find('/') != std::string::npos) pattern = absolute(pattern, environment);
+  }
+  for (PlacedDestination& destination : assembly.destinations) {
+    TlsConfig& tls = destination.record.tls;
+    for (std::string* file : {&tls.ca_file, &tls.cert_file, &tls.key_file})
+      *file = absolute(*file, environment);
+  }
+  std::string& state = assembly.agent.record.state_dir;
+  state = absolute(state, environment);
+}
+
+void finish_agent(Placed<AgentConfig>& agent, const Environment& environment,
+                  ProblemList& problems) {
+  AgentConfig& config = agent.record;
+  if (config.host.empty())
+    config.host = is_utf8(environment.host_name) && !environment.host_name.empty()
+                      ? environment.host_name
+                      : "localhost";
+  if (!config.state_dir.empty()) return;
+  const std::string* const state_home = environment.variable("XDG_STATE_HOME");
+  const std::string* const home = environment.variable("HOME");
+  if (environment.is_root)
+    config.state_dir = "/var/lib/sluice";
+  else if (state_home != nullptr && state_home->starts_with('/'))
+    config.state_dir = *state_home + "/sluice";
+  else if (home != nullptr && home->starts_with('/'))
+    config.state_dir = *home + "/.local/state/sluice";
+  else
+    problems.error(agent.place,
+                   "no home directory to keep the state in; say where with -state DIR");
+}
+
+template <class Record>
+std::set<std::string> unique_names(const std::vector<Placed<Record>>& records, Scope scope,
+                                   ProblemList& problems) {
+  std::map<std::string, Place> seen;
+  std::set<std::string> names;
+  for (const Placed<Record>& placed : records) {
+    const auto [first, fresh] = seen.emplace(placed.record.name, placed.place);
+    names.insert(placed.record.name);
+    if (!fresh)
+      problems.error(placed.place,
+                     fmt::format("{} '{}' exists already, at {}:{}:{}; give one another name",
+                                 scope_name(scope), placed.record.name, first->second.origin,
+                                 first->second.line, first->second.column));
+  }
+  return names;
+}
+
+void finish_routes(Assembly& assembly, ProblemList& problems) {
+  unique_names(assembly.sources, Scope::kSource, problems);
+  const std::set<std::string> names =
+      unique_names(assembly.destinations, Scope::kDestination, problems);
+  const std::vector<std::string_view> known(names.begin(), names.end());
+  std::set<std::string> used;
+  for (PlacedSource& source : assembly.sources) {
+    std::vector<std::string>& wanted = source.record.destinations;
+    if (wanted.empty()) wanted.assign(names.begin(), names.end());
+    std::set<std::string> seen;
+    for (const std::string& name : wanted) {
+      const Place& place = source.of("destinations");
+      if (!seen.insert(name).second)
+        problems.error(place, fmt::format("source '{}' names destination '{}' twice",
+                                          source.record.name, name));
+      if (names.contains(name)) continue;
+      const std::string_view near = nearest(name, known);
+      problems.error(place, fmt::format("source '{}' names the unknown destination '{}'; {}",
+                                        source.record.name, name,
+                                        near.empty() ? "define it under 'destinations'"
+                                                     : fmt::format("did you mean '{}'?", near)));
+    }
+    used.insert(seen.begin(), seen.end());
+  }
+  for (const PlacedDestination& destination : assembly.destinations)
+    if (!used.contains(destination.record.name))
+      problems.warning(destination.place,
+                       fmt::format("no source names destination '{}'; it will get nothing",
+                                   destination.record.name));
+}
+
+// The user and password of a URL become a header, unless the user gave that header.
+void finish_endpoint(PlacedDestination& destination) {
+  Parsed<Endpoint> endpoint = parse_endpoint(destination.record.endpoint);
+  if (!endpoint.ok()) return;  // reported where it was read
+  destination.record.endpoint = endpoint.value->url;
+  std::map<std::string, Secret>& headers = destination.record.headers;
+  const bool given = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
+    return edit_distance(header.first, "Authorization") == 0;
+  });
+  if (!endpoint.value->authorization.empty() && !given)
+    headers.emplace("Authorization", Secret(endpoint.value->authorization));
+}
+
+void check_times(const PlacedDestination& placed, ProblemList& problems) {
+  const DestinationConfig& it = placed.record;
+  if (it.retry_min_delay > it.retry_max_delay)
+    problems.error(
+        placed.of(placed.sets("retry-max-delay") ? "retry-max-delay" : "retry-min-delay"),
+        fmt::format("the longest retry pause ({}) is shorter than the first ({}) in destination "
+                    "'{}'; raise retry_max_delay or lower retry_min_delay",
+                    format_duration(it.retry_max_delay), format_duration(it.retry_min_delay),
+                    it.name));
+  if (it.connect_timeout > it.request_timeout && placed.sets("connect-timeout"))
+    problems.error(
+        placed.of("connect-timeout"),
+        fmt::format("connect_timeout ({}) is longer than request_timeout ({}), of which "
+                    "it is a part; lower it",
+                    format_duration(it.connect_timeout), format_duration(it.request_timeout)));
+}
+
+void check_transport(const PlacedDestination& placed, ProblemList& problems) {
+  const DestinationConfig& it = placed.record;
+  const bool cert = !it.tls.cert_file.empty(), key = !it.tls.key_file.empty();
+  if (cert != key)
+    problems.error(placed.of(cert ? "tls-cert" : "tls-key"),
+                   fmt::format("tls_cert and tls_key go together; {} is missing in destination "
+                               "'{}'",
+                               cert ? "tls_key" : "tls_cert", it.name));
+  const bool clear = it.endpoint.starts_with("http://");
+  if (clear && (cert || key || !it.tls.ca_file.empty()))
+    problems.warning(placed.of("endpoint"),
+                     fmt::format("destination '{}' has TLS settings and an http:// endpoint, "
+                                 "which uses no TLS; did you mean https://?",
+                                 it.name));
+  const bool fixed = it.level.mode == CompressionLevel::Mode::kFixed;
+  if (fixed && it.compression == Compression::kGzip && it.level.fixed > kGzipLevelMax)
+    problems.error(placed.of("level"),
+                   fmt::format("gzip has levels 1 to 12, {} is out of range; lower it or use zstd",
+                               it.level.fixed));
+  if (it.queue > Lines(0) && it.batch > Lines(0) && it.queue < it.batch)
+    problems.warning(placed.of("queue"),
+                     fmt::format("the queue ({} lines) is smaller than one batch ({} lines), so "
+                                 "requests never fill; raise queue or lower batch",
+                                 it.queue.value, it.batch.value));
+}
+
+// A lower bound that holds whatever the plan is: the bodies in flight, and one longest line.
+void check_memory(const Assembly& assembly, const AgentConfig& config,
+                  const MemoryRule& memory_rule, ProblemList& problems) {
+  Bytes needed;
+  for (const DestinationConfig& destination : config.destinations)
+    needed += destination.batch_bytes * destination.workers;
+  Bytes longest;
+  for (const SourceConfig& source : config.sources) longest = std::max(longest, source.max_line);
+  needed += longest * 2;  // while it is assembled, and encoded
+  const Place& place = assembly.agent.of("memory");
+  if (needed > config.memory) {
+    constexpr int64_t kMiB = 1 << 20;
+    problems.error(
+        place,
+        fmt::format("memory ({}) is too small: {} workers' bodies and the longest line need "
+                    "{}MiB; raise memory, or lower workers, batch_bytes or max_line",
+                    format_bytes(config.memory), config.destinations.size() == 1 ? "the" : "all",
+                    (needed.value + kMiB - 1) / kMiB));
+  } else if (memory_rule) {
+    if (const std::optional<std::string> why = memory_rule(config)) problems.error(place, *why);
+  }
+}
+
+}  // namespace
+
+AgentConfig assembled(Assembly assembly, const Environment& environment,
+                      const MemoryRule& memory_rule, ProblemList& problems) {
+  finish_agent(assembly.agent, environment, problems);
+  finish_paths(assembly, environment);
+  finish_routes(assembly, problems);
+  for (PlacedDestination& destination : assembly.destinations) {
+    finish_endpoint(destination);
+    check_times(destination, problems);
+    check_transport(destination, problems);
+  }
+  AgentConfig config = assembly.agent.record;
+  for (PlacedSource& source : assembly.sources) config.sources.push_back(source.record);
+  for (PlacedDestination& destination : assembly.destinations)
+    config.destinations.push_back(destination.record);
+  check_memory(assembly, config, memory_rule, problems);
+  return config;
+}
+
+}  // namespace sluice
