@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// in_flight.h — the window of a lane: parcels on the wire or backing off, never more than permits.
+//
+// In:      parcels that start, the tickets of their answers, the ends of their pauses.
+// Out:     which of them is due next; the parcel itself when it is done.
+// Owns:    the parcels in it, one slot each, allocated once.
+// Thread:  the lane's. Pure.
+// Limits:  `permits` slots. A permit is held across back-off, so a dead receiver sees `workers`
+//          parcels and no more, and what waits behind them stays in the queue and in its files.
+// Fails:   cannot; a ticket that nobody opened is a bug in the wire and stops the program.
+// Why so:  a ticket is attempt number * slots + slot, so an answer finds its parcel without a
+// table,
+//          and one that comes twice is noticed and not taken for the slot's next request.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "sluice/parcel.h"
+#include "sluice/units.h"
+
+namespace sluice {
+
+// A parcel in the lane's hands.
+struct Consignment {
+  ParcelPtr parcel;
+  uint64_t arrival = 0;    // grows with each parcel; names the oldest
+  bool throttled = false;  // a rate limit made the coming attempt wait; counted already
+  bool hasty = false;      // its pause may be cut short when the destination is back
+};
+
+class InFlight {
+ public:
+  explicit InFlight(int32_t permits);
+
+  bool full() const { return on_wire_ + backing_off_ == slots_.size(); }
+  bool empty() const { return on_wire_ + backing_off_ == 0; }
+  size_t on_wire() const { return on_wire_; }
+  size_t backing_off() const { return backing_off_; }
+
+  // A fresh parcel goes on the wire; the ticket of its request. REQUIRES: not full().
+  uint64_t start(Consignment consignment);
+  // The parcel whose request this is. REQUIRES: the ticket's request is open.
+  Consignment& by_ticket(uint64_t ticket);
+  // Its request has failed; the parcel waits until its not_before.
+  void back_off(uint64_t ticket);
+  // Its request was the last one.
+  Consignment finish(uint64_t ticket);
+
+  // The parcel whose pause ends first (the older one if two end together), or null.
+  Consignment* next_due();
+  // It goes on the wire again. REQUIRES: next_due().
+  uint64_t restart_next_due();
+  // The oldest parcel that is backing off, or null; and out with it.
+  const Consignment* oldest_backing_off() const;
+  Consignment remove_oldest_backing_off();
+  // Cuts the pauses of hasty parcels short.
+  void hasten(MonoTime until);
+
+ private:
+  enum class State : uint8_t { kFree, kOnWire, kBackingOff };
+  struct Slot {
+    State state = State::kFree;
+    uint64_t ticket = 0;
+    Consignment consignment;
+  };
+
+  Slot& open_slot(uint64_t ticket);
+  uint64_t put_on_wire(size_t index);
+  size_t find_next_due() const;
+  size_t find_oldest_backing_off() const;
+
+  // Constant after construction: how many.
+  std::vector<Slot> slots_;
+  size_t on_wire_ = 0;
+  size_t backing_off_ = 0;
+  uint64_t attempts_started_ = 0;
+};
+
+}  // namespace sluice
