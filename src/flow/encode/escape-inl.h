@@ -101,8 +101,8 @@ HWY_INLINE Special FindSpecial(__m512i bytes) {
 
 // A vector with control bytes, of which `valid` are of the line. Stops after the first byte that
 // needs \u00xx. Returns how many bytes it took.
-size_t EscapeControls(const uint8_t* line, __m512i bytes, Special special, __mmask64 valid,
-                      uint8_t** out) {
+inline size_t EscapeControls(const uint8_t* line, __m512i bytes, Special special, __mmask64 valid,
+                             uint8_t** out) {
   const __m512i letters =
       _mm512_mask_permutexvar_epi8(bytes, special.control, bytes, ControlLetters());
   const __mmask64 no_letter =

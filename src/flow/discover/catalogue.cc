@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/discover/catalogue.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+using Kind = CatalogueEvent::Kind;
+
+std::string join(const std::string& directory, const std::string& name) {
+  return directory == "/" ? "/" + name : directory + "/" + name;
+}
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+std::vector<std::string> roots_of(const std::vector<PathRules>& sources) {
+  std::vector<std::string> all;
+  for (const PathRules& rules : sources) {
+    for (std::string& root : rules.roots()) {
+      if (std::find(all.begin(), all.end(), root) == all.end()) all.push_back(std::move(root));
+    }
+  }
+  return all;
+}
+
+bool is_gone(const Error& error) {
+  return error.code == Errc::kNotFound;
+}
+
+CatalogueEvent trouble(Kind kind, const std::string& path, int32_t sys_errno) {
+  CatalogueEvent event;
+  event.kind = kind;
+  event.path = path;
+  event.sys_errno = sys_errno;
+  return event;
+}
+
+}  // namespace
+
+Catalogue::Catalogue(Disk& disk, DirectoryFeed& feed, std::vector<PathRules> sources)
+    : disk_(disk), feed_(feed), sources_(std::move(sources)), roots_(roots_of(sources_)) {}
+
+void Catalogue::reconcile(Events& events) {
+  ++generation_;
+  for (const std::string& root : roots_) walk_root(root, events);
+  for (auto it = directories_.begin(); it != directories_.end();) {
+    it = it->second.seen == generation_ ? std::next(it) : drop_directory(it, events);
+  }
+}
+
+void Catalogue::notice(const std::vector<DirectoryChange>& changes, Events& events) {
+  ++generation_;
+  for (const DirectoryChange& change : changes) look_at_hint(change, events);
+}
+
+void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
+  const auto known = directories_.find(change.directory);
+  if (known == directories_.end()) return;  // a hint from before it was dropped
+  Directory& directory = known->second;
+  if (!change.name.empty()) {
+    const auto name = directory.names.find(change.name);
+    if (change.content && name != directory.names.end() && name->second.regular) {
+      CatalogueEvent event;
+      event.kind = Kind::kWritten;
+      event.path = join(change.directory, change.name);
+      event.before = name->second.key;
+      events.push_back(std::move(event));
+    } else {
+      look_at_name(change.directory, change.name, events);
+    }
+    return;
+  }
+  // The directory itself moved or went away: its watch, if any, is on something else by now.
+  feed_.unwatch(change.directory);
+  directory.watched = false;
+  directory.seen = 0;
+  walk(std::string(change.directory), events);
+  for (const std::string& root : roots_) {
+    if (!directories_.contains(root)) walk_root(root, events);
+  }
+}
+
+// A root that does not exist yet is waited for in the deepest directory that does: what appears
+// there is a directory in which a pattern may go on, like any other.
+void Catalogue::walk_root(const std::string& root, Events& events) {
+  std::string top = root;
+  while (top != "/") {
+    const auto stat = disk_.stat(top);
+    if (stat.ok() ? stat->kind == FileKind::kDirectory : !is_gone(stat.error())) break;
+    drop_subtree(top, events);
+    top = parent_of(top);
+  }
+  walk(top, events);
+}
+
+void Catalogue::walk(const std::string& top, Events& events) {
+  std::vector<std::string> below = {top};
+  while (!below.empty()) {
+    const std::string path = std::move(below.back());
+    below.pop_back();
+    look_at_directory(path, below, events);
+  }
+}
+
+void Catalogue::look_at_directory(const std::string& path, std::vector<std::string>& below,
+                                  Events& events) {
+  const auto stat = disk_.stat(path);
+  if (stat.ok() ? stat->kind != FileKind::kDirectory : is_gone(stat.error()))
+    return drop_subtree(path, events);
+  Directory& directory = directories_[path];
+  if (directory.seen == generation_) return;  // two patterns lead here
+  directory.seen = generation_;
+  if (stat.ok() && directory.key != key_of(*stat)) {
+    if (directory.watched) feed_.unwatch(path);  // the watch is on a directory that is gone
+    directory.watched = false;
+    directory.key = key_of(*stat);
+  }
+  // First the watch, then the look: what happens in between is seen twice and not missed.
+  if (stat.ok()) watch(path, directory, events);
+  const Result<void> listed = stat.ok() ? disk_.list(path, entries_) : stat.error();
+  if (!listed.ok()) {
+    if (is_gone(listed.error())) return drop_subtree(path, events);
+    if (!std::exchange(directory.said_unreadable, true))
+      events.push_back(trouble(Kind::kDirectoryUnreadable, path, listed.error().sys_errno));
+    return keep_subtree(path);
+  }
+  directory.said_unreadable = false;
+  for (const DirectoryEntry& entry : entries_) look_at_entry(path, entry, directory, below, events);
+  drop_unseen_names(path, directory, events);
+}
+
+void Catalogue::look_at_entry(const std::string& path, const DirectoryEntry& entry,
+                              Directory& directory, std::vector<std::string>& below,
+                              Events& events) {
+  const std::string child = join(path, entry.name);
+  const bool link = entry.kind == FileKind::kSymlink;
+  if (entry.kind == FileKind::kDirectory && descends(child, false)) below.push_back(child);
+  std::vector<SourceId> sources = wanted_by(child);
+  const bool leads_on = link && descends(child, true);
+  if (sources.empty() && !leads_on) return;
+  const auto stat = disk_.stat(child);
+  if (leads_on && stat.ok() && stat->kind == FileKind::kDirectory) below.push_back(child);
+  if (!sources.empty())
+    look_at_file(child, entry.name, std::move(sources), stat, directory, events);
+}
+
+void Catalogue::look_at_file(const std::string& path, const std::string& name,
+                             std::vector<SourceId> sources, const Result<FileStat>& stat,
+                             Directory& directory, Events& events) {
+  if (!stat.ok() && is_gone(stat.error())) return;  // between the listing and now, or a dead link
+  const auto [it, is_new] = directory.names.try_emplace(name);
+  Name& known = it->second;
+  known.seen = generation_;
+  if (!stat.ok()) {  // cannot be examined: keep what is known
+    if (is_new) events.push_back(trouble(Kind::kUnreadable, path, stat.error().sys_errno));
+    return;
+  }
+  const FileKey key = key_of(*stat);
+  if (stat->kind != FileKind::kRegular) {
+    if (known.regular) forget_name(path, known, events);
+    if (is_new || known.regular) {
+      CatalogueEvent event = trouble(Kind::kNotRegular, path, 0);
+      event.stat = *stat;
+      events.push_back(std::move(event));
+    }
+    known.regular = false;
+    return;
+  }
+  const bool same = known.regular && known.key == key && known.birth_ns == stat->birth_ns;
+  if (same) return;
+  CatalogueEvent event;
+  event.kind = known.regular ? Kind::kMoved : Kind::kAppeared;
+  event.path = path;
+  event.before = known.key;
+  event.stat = *stat;
+  event.sources = std::move(sources);
+  events.push_back(std::move(event));
+  if (!known.regular) ++names_;
+  known.key = key;
+  known.birth_ns = stat->birth_ns;
+  known.regular = true;
+}
+
+void Catalogue::look_at_name(const std::string& directory_path, const std::string& name,
+                             Events& events) {
+  const std::string path = join(directory_path, name);
+  std::vector<SourceId> sources = wanted_by(path);
+  const bool leads_on = descends(path, false);
+  if (sources.empty() && !leads_on) return;  // most names that rotation makes: not ours
+  const auto stat = disk_.stat(path);
+  if (stat.ok() && stat->kind == FileKind::kDirectory && leads_on)
+    return look_at_new_directory(directory_path, name, events);
+  if (leads_on) drop_subtree(path, events);
+  Directory& directory = directories_.at(directory_path);
+  if (!sources.empty()) look_at_file(path, name, std::move(sources), stat, directory, events);
+  const auto known = directory.names.find(name);
+  if (known == directory.names.end() || known->second.seen == generation_) return;
+  if (stat.ok() || !is_gone(stat.error())) return;
+  if (known->second.regular) forget_name(path, known->second, events);
+  directory.names.erase(known);
+}
+
+// Only the listing tells a directory from a link to one.
+void Catalogue::look_at_new_directory(const std::string& directory, const std::string& name,
+                                      Events& events) {
+  if (!disk_.list(directory, entries_).ok()) return;
+  std::vector<std::string> below;
+  for (const DirectoryEntry& entry : entries_) {
+    if (entry.name == name)
+      look_at_entry(directory, entry, directories_.at(directory), below, events);
+  }
+  for (const std::string& path : below) {
+    // It may be another one than before under the same name.
+    if (const auto known = directories_.find(path); known != directories_.end())
+      known->second.seen = 0;
+    walk(path, events);
+  }
+}
+
+void Catalogue::watch(const std::string& path, Directory& directory, Events& events) {
+  if (directory.watched) return;
+  const auto watched = feed_.watch(path);
+  directory.watched = watched.ok();
+  if (watched.ok() || is_gone(watched.error())) return;
+  if (!std::exchange(directory.said_unwatched, true))
+    events.push_back(trouble(Kind::kDirectoryUnwatched, path, watched.error().sys_errno));
+}
+
+void Catalogue::keep_subtree(const std::string& path) {
+  const std::string prefix = join(path, "");
+  for (auto it = directories_.lower_bound(prefix); it != directories_.end(); ++it) {
+    if (it->first.compare(0, prefix.size(), prefix) != 0) break;
+    it->second.seen = generation_;
+  }
+}
+
+void Catalogue::drop_subtree(const std::string& path, Events& events) {
+  if (const auto top = directories_.find(path); top != directories_.end())
+    drop_directory(top, events);
+  const std::string prefix = join(path, "");
+  auto it = directories_.lower_bound(prefix);
+  while (it != directories_.end() && it->first.compare(0, prefix.size(), prefix) == 0)
+    it = drop_directory(it, events);
+}
+
+Catalogue::Directories::iterator Catalogue::drop_directory(Directories::iterator directory,
+                                                           Events& events) {
+  for (const auto& [name, known] : directory->second.names) {
+    if (known.regular) forget_name(join(directory->first, name), known, events);
+  }
+  if (directory->second.watched) feed_.unwatch(directory->first);
+  return directories_.erase(directory);
+}
+
+void Catalogue::drop_unseen_names(const std::string& path, Directory& directory, Events& events) {
+  for (auto it = directory.names.begin(); it != directory.names.end();) {
+    if (it->second.seen == generation_) {
+      ++it;
+      continue;
+    }
+    if (it->second.regular) forget_name(join(path, it->first), it->second, events);
+    it = directory.names.erase(it);
+  }
+}
+
+void Catalogue::forget_name(const std::string& path, const Name& name, Events& events) {
+  SLUICE_CHECK(name.regular && names_ > 0, "only a counted name can be forgotten");
+  --names_;
+  CatalogueEvent event;
+  event.kind = Kind::kGone;
+  event.path = path;
+  event.before = name.key;
+  events.push_back(std::move(event));
+}
+
+std::vector<SourceId> Catalogue::wanted_by(const std::string& path) const {
+  std::vector<SourceId> wanted;
+  for (uint32_t i = 0; i < sources_.size(); ++i) {
+    if (sources_[i].wants(path)) wanted.push_back(SourceId(i));
+  }
+  return wanted;
+}
+
+bool Catalogue::has_name(const std::string& path) const {
+  const auto directory = directories_.find(parent_of(path));
+  if (directory == directories_.end()) return false;
+  const auto name = directory->second.names.find(path.substr(path.rfind('/') + 1));
+  return name != directory->second.names.end() && name->second.regular;
+}
+
+bool Catalogue::descends(const std::string& path, bool through_link) const {
+  return std::any_of(sources_.begin(), sources_.end(),
+                     [&](const PathRules& rules) { return rules.descends(path, through_link); });
+}
+
+}  // namespace sluice

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// catalogue.h — which names exist in which directories, and which file each name refers to now.
+//
+// In:      the patterns of the sources; a look at the disk (reconcile) or hints from the feed.
+// Out:     events: a name appeared, moved to another file, went away; a file was written to.
+// Owns:    the list of watched directories and of matching names. Borrows Disk and DirectoryFeed.
+// Thread:  the steward's. No clock: who calls decides when.
+// Limits:  one entry per matching name and per directory below the roots. A directory that cannot
+//          be watched is polled: it is looked at in every reconcile, like all others.
+// Fails:   a directory that cannot be read (permissions, EIO, a stale mount) keeps its names: what
+//          cannot be seen has not gone.
+// Why so:  notifications may be lost, late or doubled, and a directory may be replaced under its
+//          name. So nothing is believed but stat(): a hint only says where to look, and comparing
+//          everything finds what the hints forgot. Both take the same path through the code.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "flow/discover/glob.h"
+#include "flow/discover/identity.h"
+#include "sluice/disk.h"
+#include "sluice/ids.h"
+
+namespace sluice {
+
+struct CatalogueEvent {
+  enum class Kind : uint8_t {
+    kAppeared,             // `path` refers to the file of `stat`
+    kMoved,                // `path` referred to `before`, and now to the file of `stat`
+    kGone,                 // `path` referred to `before`
+    kWritten,              // somebody wrote to the file `before`, known as `path`
+    kNotRegular,           // `path` matches but is a FIFO, a socket, a device; said once
+    kUnreadable,           // `path` cannot be examined (sys_errno); said once until it can
+    kDirectoryUnwatched,   // `path` is polled: the limit of watches is reached; said once
+    kDirectoryUnreadable,  // `path` cannot be listed (sys_errno); said once until it can
+  };
+  Kind kind = Kind::kAppeared;
+  std::string path;
+  FileKey before;
+  FileStat stat;
+  std::vector<SourceId> sources;  // kAppeared, kMoved: those whose patterns want the path
+  int32_t sys_errno = 0;
+};
+
+class Catalogue {
+ public:
+  // Borrows `disk` and `feed`, which outlive the catalogue. sources[i] is SourceId(i).
+  Catalogue(Disk& disk, DirectoryFeed& feed, std::vector<PathRules> sources);
+
+  // Compares everything. Appends events.
+  void reconcile(std::vector<CatalogueEvent>& events);
+  // Looks where the hints point. Appends events.
+  void notice(const std::vector<DirectoryChange>& changes, std::vector<CatalogueEvent>& events);
+
+  // The sources whose patterns want the path, in the order of the configuration.
+  std::vector<SourceId> wanted_by(const std::string& path) const;
+  // Whether `path` is a name that is followed and present.
+  bool has_name(const std::string& path) const;
+  size_t names() const { return names_; }
+  size_t directories() const { return directories_.size(); }
+
+ private:
+  struct Name {
+    FileKey key;
+    int64_t birth_ns = 0;
+    uint64_t seen = 0;     // generation of the last look that found it
+    bool regular = false;  // false: said that it is none, or that it cannot be examined
+  };
+  struct Directory {
+    FileKey key;
+    uint64_t seen = 0;
+    bool watched = false;
+    bool said_unwatched = false;
+    bool said_unreadable = false;
+    std::unordered_map<std::string, Name> names;
+  };
+  using Directories = std::map<std::string, Directory>;  // sorted: a subtree is a range
+  using Events = std::vector<CatalogueEvent>;
+
+  void walk_root(const std::string& root, Events& events);
+  void walk(const std::string& top, Events& events);
+  void look_at_directory(const std::string& path, std::vector<std::string>& below, Events& events);
+  void look_at_entry(const std::string& path, const DirectoryEntry& entry, Directory& directory,
+                     std::vector<std::string>& below, Events& events);
+  void look_at_file(const std::string& path, const std::string& name, std::vector<SourceId> sources,
+                    const Result<FileStat>& stat, Directory& directory, Events& events);
+  void look_at_hint(const DirectoryChange& change, Events& events);
+  void look_at_name(const std::string& directory, const std::string& name, Events& events);
+  void look_at_new_directory(const std::string& directory, const std::string& name, Events& events);
+  void watch(const std::string& path, Directory& directory, Events& events);
+  void keep_subtree(const std::string& path);
+  void drop_subtree(const std::string& path, Events& events);
+  Directories::iterator drop_directory(Directories::iterator directory, Events& events);
+  void drop_unseen_names(const std::string& path, Directory& directory, Events& events);
+  void forget_name(const std::string& path, const Name& name, Events& events);
+  bool descends(const std::string& path, bool through_link) const;
+
+  Disk& disk_;
+  DirectoryFeed& feed_;
+  const std::vector<PathRules> sources_;
+  const std::vector<std::string> roots_;
+
+  Directories directories_;
+  std::vector<DirectoryEntry> entries_;  // of the directory under the eye; kept for its memory
+  uint64_t generation_ = 0;
+  size_t names_ = 0;
+};
+
+}  // namespace sluice

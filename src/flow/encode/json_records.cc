@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/encode/json_records.h"
+
+#include <simdjson.h>
+
+#include <charconv>
+#include <cstring>
+
+#include "flow/encode/escape.h"
+#include "flow/encode/record_id.h"
+#include "sluice/check.h"
+
+// This file is compiled once per instruction set: foreach_target includes it again for each.
+#define HWY_WANT_AVX3_DL 1
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "flow/encode/json_records.cc"
+#include <hwy/foreach_target.h>
+//
+#include <hwy/highway.h>
+
+#include "flow/encode/escape-inl.h"
+
+#ifndef SLUICE_JSON_RECORDS_ONCE
+#define SLUICE_JSON_RECORDS_ONCE
+namespace sluice {
+namespace {
+
+template <size_t N>
+inline uint8_t* append(uint8_t* out, const char (&text)[N]) {
+  std::memcpy(out, text, N - 1);
+  return out + N - 1;
+}
+
+// What follows the text of a line. `optional` is constant in a block, so its branch is free.
+inline uint8_t* append_tail(const RecordForm& form, const LineBlock& block, uint32_t line,
+                            bool partial, uint8_t* out) {
+  *out++ = '"';
+  if (form.with_offset) {
+    out = append(out, ",\"offset\":");
+    char* const text = reinterpret_cast<char*>(out);
+    const auto end = std::to_chars(text, text + 20, block.offset_of(line).value);
+    out += end.ptr - text;
+  }
+  if (form.with_id) {
+    out = append(out, ",\"id\":\"");
+    out = write_record_id(record_id(block.origin->id_seed, block.offset_of(line)), out);
+    *out++ = '"';
+  }
+  if (partial) [[unlikely]]
+    out = append(out, ",\"partial\":true");
+  *out++ = '}';
+  if (!form.array) *out++ = '\n';
+  return out;
+}
+
+// The text of a line: without its newline, and without the carriage return before that if asked.
+inline size_t text_bytes(const uint8_t* begin, const uint8_t* end, bool strip_cr) {
+  if (begin == end || end[-1] != '\n') return static_cast<size_t>(end - begin);
+  --end;
+  if (strip_cr && begin != end && end[-1] == '\r') --end;
+  return static_cast<size_t>(end - begin);
+}
+
+}  // namespace
+}  // namespace sluice
+#endif
+
+HWY_BEFORE_NAMESPACE();
+namespace sluice {
+namespace HWY_NAMESPACE {
+
+HWY_INLINE uint8_t* WriteText(const uint8_t* text, size_t size, uint8_t* out, uint64_t* replaced) {
+  bool high = false;
+  uint8_t* const end = EscapeAscii(text, size, out, &high);
+  if (HWY_LIKELY(!high)) return end;
+  if (simdjson::validate_utf8(reinterpret_cast<const char*>(text), size)) return end;
+  EscapeCounts counts;
+  uint8_t* const rewritten = escape_json_scalar(text, size, out, &counts);
+  *replaced += counts.replaced;
+  return rewritten;
+}
+
+EncodeStep WriteJsonRecords(const RecordForm& form, const LineBlock& block, uint32_t first_line,
+                            uint32_t end_line, BodyBuffer& body) {
+  EncodeStep step{first_line, 0};
+  const size_t closing = form.array ? 1 : 0;
+  const bool strip_cr = block.origin->strip_cr;
+  uint8_t* out = body.data + body.size;
+  uint8_t* const limit = body.data + body.soft_limit - closing;
+  const uint8_t* const capacity_end = body.data + body.capacity;
+  for (uint32_t line = first_line; line < end_line; ++line) {
+    uint8_t* const begin = out;
+    const uint8_t* const text = block.bytes + block.line_begin(line);
+    const size_t size = text_bytes(text, block.bytes + block.line_ends[line], strip_cr);
+    if (begin != body.data && begin >= limit) break;
+    SLUICE_CHECK(
+        static_cast<size_t>(capacity_end - begin) >= record_bytes_max(form.prefix_bytes, size),
+        "a body has room for one more record of any content");
+    for (size_t i = 0; i < form.prefix_bytes; i += kCopyBytes) {
+      hwy::CopyBytes<kCopyBytes>(form.prefix + i, out + i);
+    }
+    if (form.array && begin == body.data) *begin = '[';
+    uint64_t replaced = 0;
+    out = WriteText(text, size, out + form.prefix_bytes, &replaced);
+    const bool partial = (line == 0 && block.first_is_continuation) ||
+                         (line + 1 == block.line_count && block.last_is_partial);
+    out = append_tail(form, block, line, partial, out);
+    if (out > limit && begin != body.data) {
+      out = begin;
+      break;
+    }
+    step.replaced_sequences += replaced;
+    step.next_line = line + 1;
+  }
+  body.size = static_cast<size_t>(out - body.data);
+  return step;
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace sluice
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace sluice {
+
+HWY_EXPORT(WriteJsonRecords);
+
+size_t record_bytes_max(size_t prefix_bytes, size_t line_bytes) {
+  return prefix_bytes + kCopyBytes + escape_bound(line_bytes) + kRecordTailBytesMax;
+}
+
+EncodeStep write_json_records(const RecordForm& form, const LineBlock& block, uint32_t first_line,
+                              uint32_t end_line, BodyBuffer& body) {
+  SLUICE_CHECK(first_line < end_line && end_line <= block.line_count, "lines of the block");
+  SLUICE_CHECK(body.size <= body.capacity && body.soft_limit > 0, "a body is within its memory");
+  return HWY_DYNAMIC_DISPATCH(WriteJsonRecords)(form, block, first_line, end_line, body);
+}
+
+}  // namespace sluice
+#endif
