@@ -1,0 +1,182 @@
+"""The actors of the end-to-end tests: the shipped binary as agent, as receiver and as generator.
+
+Everything is the real thing: real files in a temporary directory, real sockets on loopback, real
+signals. A test waits for a condition with a deadline; it never sleeps and hopes.
+"""
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+import time
+import unittest
+import urllib.error
+import urllib.request
+
+SLUICE = os.environ.get("SLUICE", "build/src/agent/sluice")
+IO = os.environ.get("SLUICE_E2E_IO", "auto")
+# The sanitized build on a busy small machine is slow; a deadline is not a measurement.
+PATIENCE_S = float(os.environ.get("SLUICE_E2E_PATIENCE", "60"))
+
+
+def wait_until(condition, what, timeout=PATIENCE_S):
+    """Waits until `condition()` is true and returns its value."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {timeout:.0f} s: {what}")
+        time.sleep(0.02)
+
+
+class Process:
+    """One run of the binary, its stderr kept line by line."""
+
+    def __init__(self, args, env=None, cwd=None):
+        self.args = args
+        self.lines = []
+        self.proc = subprocess.Popen([SLUICE, *map(str, args)], stdin=subprocess.DEVNULL,
+                                     stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd,
+                                     env={**os.environ, **(env or {})})
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.proc.stderr:
+            self.lines.append(line.decode(errors="replace").rstrip("\n"))
+
+    def said(self, pattern):
+        return next((line for line in list(self.lines) if re.search(pattern, line)), None)
+
+    def wait_said(self, pattern, timeout=PATIENCE_S):
+        def look():
+            found = self.said(pattern)
+            if not found and self.proc.poll() is not None:
+                self.reader.join(5)
+                found = self.said(pattern)
+                if not found:
+                    raise AssertionError(f"ended with {self.proc.returncode} before saying "
+                                         f"{pattern!r}:\n" + "\n".join(self.lines))
+            return found
+        return wait_until(look, f"{self.args[0]} says {pattern!r}; it said\n" +
+                          "\n".join(self.lines[-20:]), timeout)
+
+    def alive(self):
+        return self.proc.poll() is None
+
+    def stop(self, sig=signal.SIGTERM, timeout=PATIENCE_S):
+        """Sends a signal, waits for the end, returns the exit code."""
+        if self.alive():
+            self.proc.send_signal(sig)
+        return self.wait(timeout)
+
+    def wait(self, timeout=PATIENCE_S):
+        try:
+            code = self.proc.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.proc.kill()
+            self.proc.wait()
+            raise AssertionError(f"{self.args} did not end within {timeout} s:\n" +
+                                 "\n".join(self.lines[-30:])) from None
+        self.reader.join(5)
+        return code
+
+    def text(self):
+        return "\n".join(self.lines)
+
+
+class World(unittest.TestCase):
+    """A temporary directory with logs/, state/ and received/, and what runs in it."""
+
+    def setUp(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="sluice-e2e-"))
+        self.logs = self.dir / "logs"
+        self.state = self.dir / "state"
+        self.received = self.dir / "received"
+        self.logs.mkdir()
+        self.processes = []
+
+    def tearDown(self):
+        failed = any(error for _, error in getattr(self._outcome, "errors", [])) or (
+            hasattr(self._outcome, "result") and any(
+                test is self for test, _ in self._outcome.result.failures
+                + self._outcome.result.errors))
+        for process in self.processes:
+            if process.alive():
+                process.proc.kill()
+                process.proc.wait()
+            if failed:
+                print(f"--- {' '.join(map(str, process.args))}")
+                print("\n".join(process.lines[-40:]))
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def start(self, *args, env=None):
+        process = Process(args, env=env)
+        self.processes.append(process)
+        return process
+
+    # The receiver.
+
+    def receiver(self, *flags, port=0):
+        port_file = self.dir / f"port-{len(self.processes)}"
+        process = self.start("receive", "--listen", f"127.0.0.1:{port}", "--port-file", port_file,
+                             *flags)
+        process.wait_said("listening on")
+        process.port = int(port_file.read_text())
+        process.url = f"http://127.0.0.1:{process.port}/ingest"
+        return process
+
+    def get(self, port, path):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+            return answer.read().decode()
+
+    def stats(self, receiver):
+        return json.loads(self.get(receiver.port, "/stats"))
+
+    def wait_lines(self, receiver, count, timeout=PATIENCE_S):
+        def look():
+            try:
+                return self.stats(receiver)["lines"] >= count
+            except (urllib.error.URLError, ConnectionError, TimeoutError):
+                return False
+        wait_until(look, f"{count} lines received", timeout)
+
+    # The generator.
+
+    def generate(self, *flags):
+        """Runs a generator to its end and returns its ledger."""
+        process = self.start("generate", "--out", self.logs, "--ledger", self.dir / "ledger.json",
+                             "--quiet", *flags)
+        self.assertEqual(process.wait(), 0, process.text())
+        return json.loads((self.dir / "ledger.json").read_text())
+
+    # The agent.
+
+    def agent(self, receiver_url, *flags, paths=None, env=None):
+        process = self.start("run", "-paths", paths or self.logs / "*.log", "-endpoint",
+                             receiver_url, "-state", self.state, "-io", IO, "-admin", "off",
+                             *flags, env=env)
+        return process
+
+    def report_of(self, receiver):
+        """Stops a verifying receiver and returns its report."""
+        receiver.stop()
+        return json.loads((self.dir / "report.json").read_text())
+
+    def verifying_receiver(self, *flags, port=0):
+        return self.receiver("--verify", "--ledger", self.dir / "ledger.json", "--report",
+                             self.dir / "report.json", *flags, port=port)
+
+    def received_lines(self):
+        """All lines stored by a receiver with --out, as bytes, per log file name."""
+        found = {}
+        for path in self.received.rglob("*"):
+            if path.is_file() and "logs" in str(path):
+                found[path.name] = path.read_bytes()
+        return found
