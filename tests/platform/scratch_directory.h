@@ -2,7 +2,7 @@
 // scratch_directory.h — a directory for one test, removed with everything in it.
 //
 // In:      nothing; files are written by the test.
-// Out:     absolute paths below $TMPDIR.
+// Out:     absolute paths below $TMPDIR, or below the parent that the test asks for.
 // Owns:    the directory, from construction to destruction.
 // Thread:  the test's.
 // Fails:   a test that cannot make it ends the program: nothing it could say would be true.
@@ -23,8 +23,9 @@ namespace sluice {
 
 class ScratchDirectory {
  public:
-  ScratchDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "sluice-XXXXXX").string();
+  explicit ScratchDirectory(
+      const std::filesystem::path& parent = std::filesystem::temp_directory_path()) {
+    std::string pattern = (parent / "sluice-XXXXXX").string();
     SLUICE_CHECK(::mkdtemp(pattern.data()) != nullptr, "a test needs a directory");
     path_ = pattern;
   }
