@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/deliver/lane_report.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace sluice {
+namespace {
+
+constexpr size_t kQuoteBytesMax = 120;
+
+std::string_view name_of(TransportFailure failure) {
+  switch (failure) {
+    case TransportFailure::kNone:
+      return "none";
+    case TransportFailure::kResolve:
+      return "resolve";
+    case TransportFailure::kConnect:
+      return "connect";
+    case TransportFailure::kTls:
+      return "tls";
+    case TransportFailure::kTimeout:
+      return "timeout";
+    case TransportFailure::kReset:
+      return "reset";
+    case TransportFailure::kProtocol:
+      return "protocol";
+    case TransportFailure::kAbandoned:
+      return "abandoned";
+  }
+  return "unknown";
+}
+
+std::string milliseconds(Duration duration) {
+  return std::to_string(duration.value / 1'000'000) + "ms";
+}
+
+}  // namespace
+
+std::string quotable(std::string_view text, size_t bytes_max) {
+  std::string quote(text.substr(0, bytes_max));
+  std::replace_if(
+      quote.begin(), quote.end(),
+      [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+  return quote;
+}
+
+LaneReport::LaneReport(std::string destination, EventLog& events)
+    : destination_(std::move(destination)), events_(events) {}
+
+std::string LaneReport::key(std::string_view kind) const {
+  std::string key = "lane.";
+  key.append(kind).append(":").append(destination_);
+  return key;
+}
+
+void LaneReport::attempt_failed(const WireAnswer& answer, const Verdict& verdict,
+                                const Parcel& parcel, Duration pause) noexcept {
+  const bool answered = answer.failure == TransportFailure::kNone;
+  const std::string outcome =
+      answered ? "HTTP " + std::to_string(answer.status) : std::string(name_of(answer.failure));
+  const std::string words =
+      verdict.key == "credentials" ? std::string() : quotable(answer.text_view(), kQuoteBytesMax);
+  const std::string lines = std::to_string(parcel.lines.value);
+  const std::string attempts = std::to_string(parcel.attempts);
+  const std::string again_in = milliseconds(pause);
+  const Severity severity =
+      verdict.kind == Verdict::Kind::kHold ? Severity::kError : Severity::kWarning;
+  events_.event(severity, key(verdict.key), verdict.remedy,
+                {{"destination", destination_},
+                 {"outcome", outcome},
+                 {"answer", words},
+                 {"lines", lines},
+                 {"attempts", attempts},
+                 {"again_in", again_in}});
+}
+
+void LaneReport::health_changed(Health::Change change) noexcept {
+  if (change == Health::Change::kWentDown) {
+    events_.event(Severity::kWarning, key("down"),
+                  "the destination takes no requests; its lines wait and are tried again",
+                  {{"destination", destination_}});
+  } else if (change == Health::Change::kCameBack) {
+    events_.event(Severity::kInfo, key("up"), "the destination takes requests again",
+                  {{"destination", destination_}});
+  }
+}
+
+void LaneReport::dropped(const Parcel& parcel) noexcept {
+  const std::string lines = std::to_string(parcel.lines.value);
+  events_.event(Severity::kWarning, key("dropped"),
+                "the queue is full and `overflow` is drop-oldest, so the oldest lines were given "
+                "up; raise `queue` or `memory`, or set `overflow` to block",
+                {{"destination", destination_}, {"lines", lines}});
+}
+
+void LaneReport::gave_back(int64_t parcels, Lines lines) noexcept {
+  if (parcels == 0) return;
+  const std::string parcel_count = std::to_string(parcels);
+  const std::string line_count = std::to_string(lines.value);
+  events_.event(Severity::kWarning, key("undelivered"),
+                "the agent stops before these lines are delivered; they are read and sent again "
+                "after the next start",
+                {{"destination", destination_}, {"requests", parcel_count}, {"lines", line_count}});
+}
+
+}  // namespace sluice

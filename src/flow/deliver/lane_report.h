@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// lane_report.h — tells the operator what happens on the road to one destination.
+//
+// In:      failed attempts with their verdict, outages, drops, what a stop gives back.
+// Out:     events with a key per destination and kind, so that one cannot hide another.
+// Owns:    the destination's name and the keys that are used often.
+// Thread:  the lane's. Nothing per successful parcel.
+// Limits:  repeats are summed up by the event log; every failed attempt may be reported.
+// Fails:   never. The destination's own words are quoted, cut and cleaned of control characters,
+//          except about credentials: there the answer may repeat the secret that it refuses.
+// Why so:  an event that names no remedy makes the reader search; the remedy comes from the
+// verdict.
+#pragma once
+
+#include <string>
+
+#include "flow/deliver/health.h"
+#include "flow/deliver/verdict.h"
+#include "sluice/event_log.h"
+#include "sluice/parcel.h"
+#include "sluice/wire.h"
+
+namespace sluice {
+
+class LaneReport {
+ public:
+  LaneReport(std::string destination, EventLog& events);
+
+  void attempt_failed(const WireAnswer& answer, const Verdict& verdict, const Parcel& parcel,
+                      Duration pause) noexcept;
+  void health_changed(Health::Change change) noexcept;
+  void dropped(const Parcel& parcel) noexcept;
+  void gave_back(int64_t parcels, Lines lines) noexcept;
+
+ private:
+  std::string key(std::string_view kind) const;
+
+  const std::string destination_;
+  EventLog& events_;
+};
+
+// For one line of a log: at most `bytes_max` bytes, control characters become spaces.
+std::string quotable(std::string_view text, size_t bytes_max);
+
+}  // namespace sluice

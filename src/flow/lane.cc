@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "flow/lane.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "sluice/check.h"
+
+namespace sluice {
+namespace {
+
+// A turn that sent something looks at the wire once more; further rounds belong to the next turn,
+// so that a destination that answers at once cannot keep the loop from its other work.
+constexpr int kRoundsPerTurn = 2;
+
+size_t status_class(const WireAnswer& answer) {
+  if (answer.failure != TransportFailure::kNone) return 0;
+  const int32_t hundreds = answer.status / 100;
+  return hundreds >= 1 && hundreds <= 5 ? static_cast<size_t>(hundreds) : 0;
+}
+
+}  // namespace
+
+Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
+    : settings_(std::move(settings)),
+      parts_(parts),
+      retry_(settings_.retry_min_delay, settings_.retry_max_delay),
+      jitter_(seed),
+      limits_(settings_.rate_bytes, settings_.rate_lines, settings_.rate_requests),
+      report_(settings_.name, *parts.events),
+      in_flight_(settings_.workers) {
+  SLUICE_CHECK(parts_.wire && parts_.arriving && parts_.home && parts_.gauge && parts_.metrics,
+               "a lane has all its parts");
+  // Nothing speaks against a destination that was never asked.
+  parts_.metrics->healthy.set(1);
+}
+
+MonoTime Lane::turn(MonoTime now) {
+  take_arrivals();
+  if (now >= stop_deadline_ && !giving_back_) {
+    // What the destination has answered by now still counts.
+    parts_.wire->turn(now);
+    reap_answers(now);
+    give_back_all();
+  }
+
+  MonoTime wire_wants = kNever;
+  bool busy = true;
+  for (int round = 0; busy && round < kRoundsPerTurn; ++round) {
+    wire_wants = parts_.wire->turn(now);
+    // Permits and answers first: what they free can be sent in this very turn.
+    const bool reaped = reap_answers(now);
+    const bool sent = send_what_may_go(now);
+    busy = reaped || sent;
+  }
+
+  publish_gauges();
+  if (std::exchange(went_home_, false) && parts_.steward != nullptr) parts_.steward->wake();
+  if (busy) return now;
+  const MonoTime stop = giving_back_ ? kNever : stop_deadline_;
+  return std::max(now, std::min({wire_wants, next_send_, stop}));
+}
+
+void Lane::take_arrivals() {
+  Consignment fresh;
+  while (parts_.arriving->pop(fresh.parcel)) {
+    SLUICE_CHECK(fresh.parcel != nullptr, "parcels arrive, not their absence");
+    fresh.arrival = ++arrivals_;
+    ++held_parcels_;
+    held_lines_ += fresh.parcel->lines.value;
+    held_bytes_ += static_cast<int64_t>(fresh.parcel->body_bytes);
+    queue_.push_back(std::exchange(fresh, {}));
+  }
+  if (giving_back_) give_back_waiting();
+}
+
+bool Lane::reap_answers(MonoTime now) {
+  std::array<WireAnswer, 8> answers;
+  bool reaped = false;
+  while (const size_t count = parts_.wire->reap(answers)) {
+    for (size_t i = 0; i < count; ++i) settle(answers[i], now);
+    reaped = true;
+  }
+  return reaped;
+}
+
+// What one answer means for its parcel. Splitting and dead letters will be two more branches here.
+void Lane::settle(const WireAnswer& answer, MonoTime now) {
+  const Verdict verdict = judge(answer);
+  count(answer, verdict);
+  if (verdict.delivered()) {
+    send_home(in_flight_.finish(answer.ticket), Fate::kDelivered);
+  } else if (giving_back_) {
+    send_home(in_flight_.finish(answer.ticket), Fate::kUndelivered);
+    return;  // neither the destination's doing nor news about it
+  } else {
+    schedule_retry(answer, verdict, now);
+  }
+
+  const Health::Change change = health_.after(verdict);
+  report_.health_changed(change);
+  // It is back: what failed only because it was away need not sit out a long pause.
+  if (change == Health::Change::kCameBack) in_flight_.hasten(now);
+}
+
+void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
+  LaneMetrics& metrics = *parts_.metrics;
+  metrics.statuses[status_class(answer)].add();
+  metrics.wire_body_bytes.add(answer.sent_bytes.value);
+  if (answer.failure == TransportFailure::kNone) {
+    metrics.answers.add();
+    metrics.answer_ns_sum.add(answer.took.value);
+  }
+  if (answer.failure != TransportFailure::kAbandoned) {
+    metrics.healthy.set(verdict.delivered() ? 1 : 0);
+  }
+  if (verdict.kind == Verdict::Kind::kHold) metrics.holds.add();
+  if (!verdict.delivered()) return;
+  const Parcel& parcel = *in_flight_.by_ticket(answer.ticket).parcel;
+  metrics.delivered_parcels.add();
+  metrics.delivered_lines.add(parcel.lines.value);
+  metrics.delivered_raw_bytes.add(parcel.raw_bytes.value);
+  metrics.delivered_encoded_bytes.add(parcel.encoded_bytes.value);
+  metrics.delivered_body_bytes.add(static_cast<int64_t>(parcel.body_bytes));
+}
+
+void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now) {
+  Consignment& failed = in_flight_.by_ticket(answer.ticket);
+  Parcel& parcel = *failed.parcel;
+  const bool hold = verdict.kind == Verdict::Kind::kHold;
+  const Duration pause = hold ? retry_.hold(verdict.retry_after, jitter_.next())
+                              : retry_.pause(parcel.attempts, verdict.retry_after, jitter_.next());
+  parcel.not_before = now + pause;
+  // Not if the destination named the time itself, nor if it refuses this very parcel.
+  failed.hasty =
+      verdict.subject == Verdict::Subject::kDestination && verdict.retry_after <= Duration(0);
+  report_.attempt_failed(answer, verdict, parcel, pause);
+  in_flight_.back_off(answer.ticket);
+}
+
+// Sends until a permit, a rate limit or the queue ends it, then makes room if the user's policy is
+// to drop: what was sent just now is safe from that. A drop can free a permit, so once more.
+bool Lane::send_what_may_go(MonoTime now) {
+  if (giving_back_) {
+    next_send_ = kNever;
+    return false;
+  }
+  bool sent = false;
+  do {
+    while (send_next(now)) sent = true;
+  } while (drop_oldest());
+  return sent;
+}
+
+bool Lane::send_next(MonoTime now) {
+  Consignment* due = in_flight_.next_due();
+  next_send_ = due != nullptr ? due->parcel->not_before : kNever;
+  const bool retry = next_send_ <= now;
+  if (!retry && (in_flight_.full() || queue_.empty())) return false;
+
+  Consignment& next = retry ? *due : queue_.front();
+  const RateLimits::Cost cost{Bytes(static_cast<int64_t>(next.parcel->body_bytes)),
+                              next.parcel->lines};
+  const MonoTime earliest = limits_.earliest(cost, now);
+  if (earliest > now) {
+    // A retry that comes due before then has precedence, and may cost less.
+    next_send_ = retry ? earliest : std::min(next_send_, earliest);
+    if (!std::exchange(next.throttled, true)) parts_.metrics->throttled.add();
+    return false;
+  }
+  limits_.take(cost, now);
+  next.throttled = false;
+  if (retry) {
+    begin_attempt(in_flight_.restart_next_due(), now);
+  } else {
+    Consignment fresh = std::move(queue_.front());
+    queue_.pop_front();
+    begin_attempt(in_flight_.start(std::move(fresh)), now);
+  }
+  return true;
+}
+
+void Lane::begin_attempt(uint64_t ticket, MonoTime now) {
+  Parcel& parcel = *in_flight_.by_ticket(ticket).parcel;
+  SLUICE_CHECK(parcel.not_before <= now, "a parcel sits out its pause");
+  parcel.attempts = next_attempt(parcel.attempts);
+  parts_.metrics->sent_requests.add();
+  if (parcel.attempts > 1) parts_.metrics->retries.add();
+  parts_.wire->send(parcel, ticket, now);
+}
+
+bool Lane::over_limits() const {
+  const LaneGauge& gauge = *parts_.gauge;
+  return held_bytes_ > gauge.bytes_max || (gauge.lines_max > 0 && held_lines_ > gauge.lines_max) ||
+         held_parcels_ >= gauge.parcels_max;  // shards need room for one more
+}
+
+// Gives up the oldest parcel that is not on the wire. The last one stays whatever its size:
+// progress beats limits, or a parcel above the limit would never be tried.
+bool Lane::drop_oldest() {
+  if (!parts_.gauge->drop_oldest || held_parcels_ <= 1 || !over_limits()) return false;
+  const Consignment* waiting = queue_.empty() ? nullptr : &queue_.front();
+  const Consignment* pausing = in_flight_.oldest_backing_off();
+  if (waiting == nullptr && pausing == nullptr) return false;
+
+  Consignment oldest;
+  if (pausing != nullptr && (waiting == nullptr || pausing->arrival < waiting->arrival)) {
+    oldest = in_flight_.remove_oldest_backing_off();
+  } else {
+    oldest = std::move(queue_.front());
+    queue_.pop_front();
+  }
+  LaneMetrics& metrics = *parts_.metrics;
+  metrics.dropped_parcels.add();
+  metrics.dropped_lines.add(oldest.parcel->lines.value);
+  metrics.dropped_raw_bytes.add(oldest.parcel->raw_bytes.value);
+  report_.dropped(*oldest.parcel);
+  send_home(std::move(oldest), Fate::kDropped);
+  return true;
+}
+
+void Lane::send_home(Consignment consignment, Fate fate) {
+  Parcel& parcel = *consignment.parcel;
+  SLUICE_CHECK(parcel.fate == Fate::kOnItsWay, "a parcel comes home once");
+  const int64_t lines = parcel.lines.value;
+  const auto bytes = static_cast<int64_t>(parcel.body_bytes);
+  parcel.fate = fate;
+  parcel.body.reset();
+  parcel.body_bytes = 0;
+
+  --held_parcels_;
+  held_lines_ -= lines;
+  held_bytes_ -= bytes;
+  SLUICE_CHECK(held_parcels_ >= 0 && held_lines_ >= 0 && held_bytes_ >= 0,
+               "a lane holds no less than nothing");
+  LaneGauge& gauge = *parts_.gauge;
+  gauge.held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  gauge.held_lines.fetch_sub(lines, std::memory_order_relaxed);
+  gauge.held_parcels.fetch_sub(1, std::memory_order_relaxed);
+  SLUICE_CHECK(parts_.home->push(settings_.home_producer, std::move(consignment.parcel)),
+               "the home channel holds every parcel that may exist");
+  went_home_ = true;
+}
+
+void Lane::begin_stop(MonoTime now, MonoTime deadline) {
+  stop_deadline_ = std::min(stop_deadline_, deadline);
+  in_flight_.hasten(now);
+}
+
+void Lane::give_back_all() {
+  if (giving_back_) return;
+  giving_back_ = true;
+  report_.gave_back(held_parcels_, Lines(held_lines_));
+  parts_.wire->abandon_all();
+  give_back_waiting();
+}
+
+void Lane::give_back_waiting() {
+  while (in_flight_.backing_off() > 0) {
+    send_home(in_flight_.remove_oldest_backing_off(), Fate::kUndelivered);
+  }
+  while (!queue_.empty()) {
+    Consignment waiting = std::move(queue_.front());
+    queue_.pop_front();
+    send_home(std::move(waiting), Fate::kUndelivered);
+  }
+}
+
+bool Lane::empty() const {
+  return queue_.empty() && in_flight_.empty() && parts_.gauge->idle();
+}
+
+void Lane::publish_gauges() {
+  const auto on_wire = static_cast<int64_t>(in_flight_.on_wire());
+  const auto backing_off = static_cast<int64_t>(in_flight_.backing_off());
+  parts_.gauge->on_wire.store(on_wire, std::memory_order_relaxed);
+  parts_.metrics->queue_parcels.set(static_cast<int64_t>(queue_.size()));
+  parts_.metrics->in_flight.set(on_wire + backing_off);
+  parts_.metrics->backing_off.set(backing_off);
+}
+
+}  // namespace sluice

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// lane.h — the road to one destination: what is sent when, what is tried again, what comes home.
+//
+// In:      parcels from the shards, answers of the wire.
+// Out:     every parcel comes home exactly once, with its fate and without its body: delivered,
+//          dropped by the user's own overflow policy, or undelivered when the agent stops.
+// Owns:    the parcels between arrival and home. The wire borrows one while its request is open.
+// Thread:  one loop, a shard's or its own. turn() is the only entry while running; it never waits.
+// Limits:  at most `workers` parcels on the wire or backing off; what the gauge allows in the
+// queue.
+//          Due retries go before fresh parcels, fresh ones keep their order. A parcel that the rate
+//          limits hold back is not overtaken: a large one would starve.
+// Fails:   cannot; each answer has a verdict. A body is freed before its parcel goes home, so the
+//          steward's backlog costs spans and not bodies.
+// Why so:  all retrying lives here. Whoever asks how often a line can reach the destination twice
+//          reads send_what_may_go() and settle(), and no library.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+
+#include "flow/deliver/health.h"
+#include "flow/deliver/in_flight.h"
+#include "flow/deliver/lane_report.h"
+#include "flow/deliver/retry.h"
+#include "flow/deliver/token_bucket.h"
+#include "flow/deliver/verdict.h"
+#include "sluice/channel.h"
+#include "sluice/config.h"
+#include "sluice/event_log.h"
+#include "sluice/lane_gauge.h"
+#include "sluice/metrics.h"
+#include "sluice/parcel.h"
+#include "sluice/units.h"
+#include "sluice/waker.h"
+#include "sluice/wire.h"
+
+namespace sluice {
+
+struct LaneSettings {
+  std::string name;            // of the destination, for events
+  uint32_t home_producer = 0;  // index in the home channel
+  int32_t workers = 4;
+  RateLimit rate_bytes;
+  RateLimit rate_lines;
+  RateLimit rate_requests;
+  Duration retry_min_delay{100'000'000};
+  Duration retry_max_delay{30'000'000'000};
+};
+
+// All outlive the lane.
+struct LaneParts {
+  Wire* wire = nullptr;
+  Channel<ParcelPtr>* arriving = nullptr;
+  Channel<ParcelPtr>* home = nullptr;
+  LaneGauge* gauge = nullptr;
+  LaneMetrics* metrics = nullptr;
+  EventLog* events = nullptr;
+  Waker* steward = nullptr;  // who empties `home`; null when its loop looks anyway
+};
+
+class Lane {
+ public:
+  // `seed` makes the jitter; the same seed and the same answers give the same requests.
+  Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed);
+  Lane(const Lane&) = delete;
+  Lane& operator=(const Lane&) = delete;
+
+  // Does what there is to do and returns when it wants its next turn: `now` for at once, kNever for
+  // "only when a parcel arrives or the wire has news". REQUIRES: `now` does not go backwards.
+  MonoTime turn(MonoTime now);
+
+  // Goes on delivering until `deadline`, then gives back the rest. Pauses are cut short once.
+  // Called again with an earlier deadline it stops earlier.
+  void begin_stop(MonoTime now, MonoTime deadline);
+  // Ends every request and sends everything home as undelivered, what still arrives too. An answer
+  // that was complete before this counts for what it says. turn() until empty().
+  void give_back_all();
+
+  // Nothing in the hands of this lane, nothing on its way from a shard.
+  bool empty() const;
+
+ private:
+  // The passes of a turn.
+  void take_arrivals();
+  bool reap_answers(MonoTime now);
+  bool send_what_may_go(MonoTime now);
+  void give_back_waiting();
+  void publish_gauges();
+
+  void settle(const WireAnswer& answer, MonoTime now);
+  void count(const WireAnswer& answer, const Verdict& verdict);
+  void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
+  bool send_next(MonoTime now);
+  void begin_attempt(uint64_t ticket, MonoTime now);
+  bool over_limits() const;
+  bool drop_oldest();
+  void send_home(Consignment consignment, Fate fate);
+
+  // Constant after construction.
+  const LaneSettings settings_;
+  const LaneParts parts_;
+  const Retry retry_;
+
+  // The lane's thread only.
+  Jitter jitter_;
+  RateLimits limits_;
+  LaneReport report_;
+  Health health_;
+  InFlight in_flight_;
+  std::deque<Consignment> queue_;  // fresh, oldest first
+  uint64_t arrivals_ = 0;
+  int64_t held_parcels_ = 0;  // in queue_ and in_flight_
+  int64_t held_lines_ = 0;
+  int64_t held_bytes_ = 0;
+  MonoTime next_send_ = kNever;  // when send_what_may_go() could do more by itself
+  MonoTime stop_deadline_ = kNever;
+  bool giving_back_ = false;
+  bool went_home_ = false;  // in this turn; the steward is woken once
+};
+
+}  // namespace sluice
