@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -22,9 +23,18 @@
 
 namespace sluice {
 
+// How busy a shard is. Only `level: auto` listens to it.
+enum class Pace : uint8_t {
+  kCalm,    // nothing waits: spend cycles, save bytes
+  kBehind,  // lines wait behind this body: the fastest codec of the same encoding
+};
+
 class Compressor {
  public:
   virtual ~Compressor() = default;
+
+  // For the bodies that follow. The first ones are compressed as if behind.
+  virtual void set_pace(Pace) {}
 
   virtual size_t bound(size_t in_bytes) const = 0;
   // Returns how many bytes of `out` were written.
