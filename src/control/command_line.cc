@@ -41,6 +41,12 @@ std::optional<Flag> split_flag(std::string_view argument) {
   return flag;
 }
 
+bool is_known_flag(std::string_view argument) {
+  const std::optional<Flag> flag = split_flag(argument);
+  return flag && (std::count(kOwnFlags.begin(), kOwnFlags.end(), flag->name) != 0 ||
+                  find_option(flag->name) != nullptr);
+}
+
 void report_unknown(const Flag& flag, ProblemList& problems) {
   if (const Option* option = find_option(flag.name); option != nullptr) {
     problems.error(kPlace, fmt::format("'{}' is a key of the configuration file, not a flag; "
@@ -98,7 +104,7 @@ class Reader {
 
   std::optional<std::string> value_of(const Flag& flag) {
     if (flag.value) return flag.value;
-    if (next_ < args_.size()) return args_[next_++];
+    if (next_ < args_.size() && !is_known_flag(args_[next_])) return args_[next_++];
     problems_.error(kPlace, flag.written + " needs a value");
     return std::nullopt;
   }

@@ -8,7 +8,7 @@
 // Thread:  pure.
 // Limits:  a switch (true or false) takes its value after '=' only, as in -pin=false; every other
 // flag
-//          takes the next argument, even one that begins with a dash.
+//          takes the next argument, unless that is itself a flag we know.
 // Why so:  our own 100 lines over the option table and not CLI11: that library reads -paths as -p
 // -a
 //          -t -h -s, and stops at the first error where we owe the user all of them.

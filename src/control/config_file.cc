@@ -139,8 +139,9 @@ class FileReader {
     if (option == nullptr || !room.takes(*option)) return report_key(node, room, option);
     const std::string called = fmt::format("'{}'", node.key);
     if (node.kind == Kind::kNull)
-      return problems_.error(node.key_place, fmt::format("{}{} has no value; expected {}", called,
-                                                         room.title, type_text(*option)));
+      return problems_.error(node.key_place,
+                             fmt::format("{}{} has no value; write one ({}), or remove the line",
+                                         called, room.title, type_text(*option)));
     RawSetting setting{option,
                        called,
                        node.kind == Kind::kScalar ? node.place : node.key_place,
@@ -158,7 +159,8 @@ class FileReader {
       good = read_item(node, setting.items.emplace_back());
     } else {
       setting.shape = node.kind == Kind::kMap ? Shape::kMap : Shape::kList;
-      good = read_items(node, setting, room);
+      // The good items of a list are checked even when others are bad.
+      good = read_items(node, setting, room) || !setting.items.empty();
     }
     if (good) into.push_back(std::move(setting));
   }
@@ -181,7 +183,11 @@ class FileReader {
                                                     : "a map"));
         good = false;
       } else {
-        good = read_item(entry, setting.items.emplace_back()) && good;
+        RawItem item;
+        if (read_item(entry, item))
+          setting.items.push_back(std::move(item));
+        else
+          good = false;
       }
     }
     return good;

@@ -33,13 +33,14 @@ void check_all(const Layers& layers, ProblemList& problems) {
 template <class Record>
 Placed<Record> laid_over(Scope scope, const Layers& layers, const RawBlock* block) {
   Placed<Record> placed;
-  ProblemList reported;  // every setting was checked before, once
   if (block != nullptr) placed.place = block->place;
   const auto lay = [&](const std::vector<RawSetting>& settings) {
     for (const RawSetting& setting : settings) {
       if (setting.option->scope() != scope) continue;
+      ProblemList reported;  // before, by check_all, once for each setting
       apply_setting(setting, placed.record, reported);
-      placed.places[setting.option] = setting.place;
+      // What is wrong by itself takes no part in the rules between settings.
+      if (!reported.has_errors()) placed.places[setting.option] = setting.place;
     }
   };
   lay(layers.file.shared);
@@ -90,7 +91,7 @@ bool ConfigOutcome::ok() const {
 }
 
 ConfigOutcome load_config(std::span<char* const> args, const Environment& environment,
-                          const MemoryRule& memory_rule) {
+                          const ConfigRules& rules) {
   ConfigOutcome outcome;
   ProblemList problems;
   CommandLine line = read_command_line(args, problems);
@@ -112,7 +113,7 @@ ConfigOutcome load_config(std::span<char* const> args, const Environment& enviro
       laid_over<AgentConfig>(Scope::kAgent, layers, nullptr),
       records_of<SourceConfig>(Scope::kSource, layers, layers.file.sources),
       records_of<DestinationConfig>(Scope::kDestination, layers, layers.file.destinations)};
-  outcome.config = assembled(std::move(assembly), environment, memory_rule, problems);
+  outcome.config = assembled(std::move(assembly), environment, rules, problems);
   outcome.problems = std::move(problems).sorted();
   return outcome;
 }

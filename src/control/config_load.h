@@ -37,11 +37,16 @@ struct ConfigOutcome {
   bool ok() const;
 };
 
-// Says why a plan of buffers does not fit into `memory`, with the remedy; nothing when it does. The
-// part that owns the plan provides it, so that the configuration need not know the buffers.
-using MemoryRule = std::function<std::optional<std::string>(const AgentConfig&)>;
+// What other parts know better. The composition hands their answers in, so that the configuration
+// needs to know neither the buffers nor the language of patterns.
+struct ConfigRules {
+  // Why the plan of buffers does not fit into `memory`, with the remedy; nothing when it does.
+  std::function<std::optional<std::string>(const AgentConfig&)> memory;
+  // What is wrong with a pattern of `paths` or `exclude`; nothing when it is right.
+  std::function<std::optional<std::string>(const std::string& pattern)> pattern;
+};
 
 ConfigOutcome load_config(std::span<char* const> args, const Environment& environment,
-                          const MemoryRule& memory_rule = {});
+                          const ConfigRules& rules = {});
 
 }  // namespace sluice

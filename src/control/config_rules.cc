@@ -34,12 +34,40 @@ std::string absolute(std::string path, const Environment& environment) {
   return (at_root ? "" : environment.working_directory) + "/" + path;
 }
 
-void finish_paths(Assembly& assembly, const Environment& environment) {
-  for (PlacedSource& source : assembly.sources) {
-    for (std::string& pattern : source.record.paths) pattern = absolute(pattern, environment);
-    for (std::string& pattern : source.record.exclude)
-      if (pattern.find('/') != std::string::npos) pattern = absolute(pattern, environment);
+// A directory's name is no pattern, whatever letters it has.
+std::string absolute_pattern(const std::string& pattern, const Environment& environment) {
+  Environment escaped;
+  escaped.variables = environment.variables;
+  for (const char letter : environment.working_directory) {
+    if (std::string_view("*?[]{}\\").find(letter) != std::string_view::npos)
+      escaped.working_directory += '\\';
+    escaped.working_directory += letter;
   }
+  return absolute(pattern, escaped);
+}
+
+void finish_patterns(PlacedSource& source, const Environment& environment, const ConfigRules& rules,
+                     ProblemList& problems) {
+  const auto check = [&](const std::string& pattern, std::string_view option) {
+    if (!rules.pattern) return;
+    if (const std::optional<std::string> why = rules.pattern(pattern))
+      problems.error(source.of(option), fmt::format("'{}' is not a valid pattern for '{}': {}",
+                                                    excerpt(pattern), option, *why));
+  };
+  for (std::string& pattern : source.record.paths) {
+    pattern = absolute_pattern(pattern, environment);
+    check(pattern, "paths");
+  }
+  for (std::string& pattern : source.record.exclude) {
+    if (pattern.find('/') != std::string::npos) pattern = absolute_pattern(pattern, environment);
+    check(pattern, "exclude");
+  }
+}
+
+void finish_paths(Assembly& assembly, const Environment& environment, const ConfigRules& rules,
+                  ProblemList& problems) {
+  for (PlacedSource& source : assembly.sources)
+    finish_patterns(source, environment, rules, problems);
   for (PlacedDestination& destination : assembly.destinations) {
     TlsConfig& tls = destination.record.tls;
     for (std::string* file : {&tls.ca_file, &tls.cert_file, &tls.key_file})
@@ -156,7 +184,7 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                    fmt::format("tls_cert and tls_key go together; {} is missing in destination "
                                "'{}'",
                                cert ? "tls_key" : "tls_cert", it.name));
-  const bool clear = it.endpoint.starts_with("http://");
+  const bool clear = placed.sets("endpoint") && it.endpoint.starts_with("http://");
   if (clear && (cert || key || !it.tls.ca_file.empty()))
     problems.warning(placed.of("endpoint"),
                      fmt::format("destination '{}' has TLS settings and an http:// endpoint, "
@@ -175,8 +203,8 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
 }
 
 // A lower bound that holds whatever the plan is: the bodies in flight, and one longest line.
-void check_memory(const Assembly& assembly, const AgentConfig& config,
-                  const MemoryRule& memory_rule, ProblemList& problems) {
+void check_memory(const Assembly& assembly, const AgentConfig& config, const ConfigRules& rules,
+                  ProblemList& problems) {
   Bytes needed;
   for (const DestinationConfig& destination : config.destinations)
     needed += destination.batch_bytes * destination.workers;
@@ -192,17 +220,17 @@ void check_memory(const Assembly& assembly, const AgentConfig& config,
                     "{}MiB; raise memory, or lower workers, batch_bytes or max_line",
                     format_bytes(config.memory), config.destinations.size() == 1 ? "the" : "all",
                     (needed.value + kMiB - 1) / kMiB));
-  } else if (memory_rule) {
-    if (const std::optional<std::string> why = memory_rule(config)) problems.error(place, *why);
+  } else if (rules.memory) {
+    if (const std::optional<std::string> why = rules.memory(config)) problems.error(place, *why);
   }
 }
 
 }  // namespace
 
-AgentConfig assembled(Assembly assembly, const Environment& environment,
-                      const MemoryRule& memory_rule, ProblemList& problems) {
+AgentConfig assembled(Assembly assembly, const Environment& environment, const ConfigRules& rules,
+                      ProblemList& problems) {
   finish_agent(assembly.agent, environment, problems);
-  finish_paths(assembly, environment);
+  finish_paths(assembly, environment, rules, problems);
   finish_routes(assembly, problems);
   for (PlacedDestination& destination : assembly.destinations) {
     finish_endpoint(destination);
@@ -213,7 +241,7 @@ AgentConfig assembled(Assembly assembly, const Environment& environment,
   for (PlacedSource& source : assembly.sources) config.sources.push_back(source.record);
   for (PlacedDestination& destination : assembly.destinations)
     config.destinations.push_back(destination.record);
-  check_memory(assembly, config, memory_rule, problems);
+  check_memory(assembly, config, rules, problems);
   return config;
 }
 

@@ -45,7 +45,7 @@ struct Assembly {
   std::vector<Placed<DestinationConfig>> destinations;
 };
 
-AgentConfig assembled(Assembly assembly, const Environment& environment,
-                      const MemoryRule& memory_rule, ProblemList& problems);
+AgentConfig assembled(Assembly assembly, const Environment& environment, const ConfigRules& rules,
+                      ProblemList& problems);
 
 }  // namespace sluice

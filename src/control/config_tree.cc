@@ -13,6 +13,8 @@
 #include <sstream>
 #include <utility>
 
+#include "control/config_text.h"
+
 namespace sluice {
 namespace {
 
@@ -22,10 +24,25 @@ constexpr size_t kDepthMax = 32;
 // Thrown out of a callback to end a parse that met a bound; caught below, in this file.
 struct Refused : std::exception {};
 
+// yaml-cpp 0.7 takes a quote that is never closed for one that ends with the file, so that every
+// key after it would be lost without a word.
+bool is_open_quote(std::string_view text) {
+  if (text.empty() || (text.front() != '\'' && text.front() != '"')) return false;
+  const char quote = text.front();
+  for (size_t i = 1; i < text.size(); ++i) {
+    const bool doubled = quote == '\'' && i + 1 < text.size() && text[i + 1] == quote;
+    if ((quote == '"' && text[i] == '\\') || (text[i] == quote && doubled))
+      ++i;  // a letter after a backslash, or a quote that is written twice
+    else if (text[i] == quote)
+      return false;
+  }
+  return true;
+}
+
 class TreeBuilder final : public YAML::EventHandler {
  public:
-  TreeBuilder(std::string file, ProblemList& problems)
-      : file_(std::move(file)), problems_(problems) {}
+  TreeBuilder(std::string_view text, std::string file, ProblemList& problems)
+      : text_(text), file_(std::move(file)), problems_(problems) {}
 
   ConfigNode take_root() { return std::move(root_); }
 
@@ -50,6 +67,8 @@ class TreeBuilder final : public YAML::EventHandler {
 
   void OnScalar(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                 const std::string& value) override {
+    if (is_open_quote(text_.substr(std::min(text_.size(), static_cast<size_t>(mark.pos)))))
+      refuse(mark, "the closing quote is missing");
     if (wants_key()) return take_key(mark, value, false);
     ConfigNode scalar = node(mark, ConfigNode::Kind::kScalar);
     scalar.text = value;
@@ -151,6 +170,7 @@ class TreeBuilder final : public YAML::EventHandler {
     return deepest + 1;
   }
 
+  std::string_view text_;
   std::string file_;
   ProblemList& problems_;
   ConfigNode root_;
@@ -159,13 +179,31 @@ class TreeBuilder final : public YAML::EventHandler {
   size_t nodes_ = 0;
 };
 
+// What YAML forbids and yaml-cpp takes: it ends a file at a byte of 4, silently, and reads damaged
+// UTF-8 as something else. What passes here keeps its byte positions through yaml-cpp.
+bool has_readable_bytes(std::string_view text, const std::string& file, ProblemList& problems) {
+  Place place{file, 1, 1};
+  for (const char letter : text) {
+    const bool blank = letter == '\t' || letter == '\n' || letter == '\r';
+    if (!blank && (static_cast<unsigned char>(letter) < 0x20 || letter == 0x7f)) {
+      problems.error(place, "a control character cannot stand here");
+      return false;
+    }
+    place.column = letter == '\n' ? 1 : place.column + 1;
+    if (letter == '\n') ++place.line;
+  }
+  if (is_utf8(text)) return true;
+  problems.error(Place{file, 1, 1}, "a configuration file is UTF-8; this one is something else");
+  return false;
+}
+
 bool parse_document(std::string_view text, TreeBuilder& builder, const std::string& file,
                     ProblemList& problems) {
   try {
     std::istringstream stream{std::string(text)};
     YAML::Parser parser(stream);
     if (!parser.HandleNextDocument(builder)) return true;  // an empty file: all defaults
-    TreeBuilder second(file, problems);
+    TreeBuilder second(text, file, problems);
     if (!parser.HandleNextDocument(second)) return true;
     problems.error(Place{file, 1, 1}, "expected one YAML document, found several ('---')");
   } catch (const Refused&) {
@@ -188,7 +226,9 @@ std::optional<ConfigNode> parse_config_tree(std::string_view text, const std::st
     problems.error(Place{file, 1, 1}, "a configuration file may have at most 1 MiB");
     return std::nullopt;
   }
-  TreeBuilder builder(file, problems);
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a mark that some editors add
+  if (!has_readable_bytes(text, file, problems)) return std::nullopt;
+  TreeBuilder builder(text, file, problems);
   if (!parse_document(text, builder, file, problems)) return std::nullopt;
   return builder.take_root();
 }

@@ -38,7 +38,7 @@ class ConfigMachine {
     std::vector<std::string> texts(arguments);
     std::vector<char*> args;
     for (std::string& text : texts) args.push_back(text.data());
-    return load_config(args, environment, memory_rule);
+    return load_config(args, environment, rules);
   }
 
   // Loads one file named sluice.yaml, with more arguments if given.
@@ -48,7 +48,7 @@ class ConfigMachine {
     texts.insert(texts.end(), more.begin(), more.end());
     std::vector<char*> args;
     for (std::string& each : texts) args.push_back(each.data());
-    return load_config(args, environment, memory_rule);
+    return load_config(args, environment, rules);
   }
 
   // What a person would see for that file.
@@ -57,7 +57,7 @@ class ConfigMachine {
   }
 
   Environment environment;
-  MemoryRule memory_rule;
+  ConfigRules rules;
 
  private:
   std::map<std::string, std::string> files_;
