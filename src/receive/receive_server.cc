@@ -1,0 +1,473 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "receive/receive_server.h"
+
+#include <fmt/format.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <list>
+
+#include "receive/durable_file.h"
+#include "receive/fault_plan.h"
+#include "receive/h2o_api.h"
+#include "receive/held_requests.h"
+#include "receive/listener.h"
+#include "receive/tls_context.h"
+
+namespace sluice {
+namespace {
+
+using namespace literals;
+
+constexpr Duration kDrainMax = 10_s;  // for requests in progress at the stop
+constexpr Duration kQuiet = 50_ms;    // no request in progress for so long: drained
+constexpr Duration kCloseMax = 1_s;   // for libh2o to let go of its connections
+constexpr Duration kHungCheck = 100_ms;
+constexpr Duration kIdleTurn = 60_s;
+constexpr uint64_t kIdleConnectionMs = 600'000;
+// The first read of a body takes this much at once. libh2o's own 4 KiB would double its way up,
+// copying, through seven reads per body of 256 KiB.
+constexpr size_t kReadBufferBytes = 512u << 10;
+
+MonoTime mono_now() {
+  timespec time{};
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return MonoTime(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
+}
+
+WallTime wall_now() {
+  timespec time{};
+  clock_gettime(CLOCK_REALTIME, &time);
+  return WallTime(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
+}
+
+std::string_view view(const h2o_iovec_t& text) {
+  return {text.base, text.len};
+}
+
+std::string_view header(h2o_req_t* request, const h2o_token_t* token) {
+  const ssize_t at = h2o_find_header(&request->headers, token, -1);
+  return at < 0 ? std::string_view() : view(request->headers.entries[at].value);
+}
+
+std::string_view header(h2o_req_t* request, std::string_view lower_name) {
+  const ssize_t at =
+      h2o_find_header_by_str(&request->headers, lower_name.data(), lower_name.size(), -1);
+  return at < 0 ? std::string_view() : view(request->headers.entries[at].value);
+}
+
+const char* reason_of(int status) {
+  switch (status) {
+    case 200:
+      return "OK";
+    case 400:
+      return "Bad Request";
+    case 404:
+      return "Not Found";
+    case 405:
+      return "Method Not Allowed";
+    case 413:
+      return "Payload Too Large";
+    case 415:
+      return "Unsupported Media Type";
+    case 429:
+      return "Too Many Requests";
+    case 500:
+      return "Internal Server Error";
+    case 503:
+      return "Service Unavailable";
+    default:
+      return "Status";
+  }
+}
+
+void send_answer(h2o_req_t* request, int status, std::string_view text, const char* type,
+                 std::optional<int> retry_after_s) {
+  request->res.status = status;
+  request->res.reason = reason_of(status);
+  request->res.content_length = text.size();
+  h2o_add_header(&request->pool, &request->res.headers, H2O_TOKEN_CONTENT_TYPE, nullptr, type,
+                 std::strlen(type));
+  if (status == 405) {
+    h2o_add_header_by_str(&request->pool, &request->res.headers, H2O_STRLIT("allow"), 1, nullptr,
+                          H2O_STRLIT("POST, GET"));
+  }
+  if (retry_after_s) {
+    const std::string seconds = std::to_string(*retry_after_s);
+    const h2o_iovec_t kept = h2o_strdup(&request->pool, seconds.data(), seconds.size());
+    h2o_add_header_by_str(&request->pool, &request->res.headers, H2O_STRLIT("retry-after"), 1,
+                          nullptr, kept.base, kept.len);
+  }
+  h2o_send_inline(request, text.data(), text.size());
+}
+
+void send_reset(h2o_req_t* request) {
+  h2o_conn_t* const connection = request->conn;
+  reset_connection(h2o_socket_get_fd(connection->callbacks->get_socket(connection)));
+  request->http1_is_persistent = 0;
+  send_answer(request, 503, "", "text/plain", std::nullopt);  // into a dead socket: lets libh2o end
+}
+
+}  // namespace
+
+struct ReceiveServer::Loop {
+  struct Connection {
+    Loop* loop = nullptr;
+    h2o_socket_t* socket = nullptr;
+    std::list<Connection>::iterator place;
+  };
+  struct Handler {
+    h2o_handler_t base;  // first: libh2o allocates and casts
+    Loop* loop;
+  };
+
+  // Constant after open().
+  ReceiveOptions options;
+  Ingest* ingest = nullptr;
+  ReceiveStats* stats = nullptr;
+  VerifyText verify_text;
+  OwnedFd stop_event;
+  TlsContext tls;
+
+  // The loop's thread only.
+  FaultPlan faults;
+  Listener listener;
+  h2o_globalconf_t config{};
+  h2o_context_t context{};
+  h2o_accept_ctx_t accept_context{};
+  h2o_evloop_t* events = nullptr;
+  h2o_socket_t* listening = nullptr;
+  h2o_socket_t* stop_socket = nullptr;
+  std::list<Connection> connections;
+  HeldRequests held;
+  bool stopping = false;
+  bool in_outage = false;
+  MonoTime begin;
+  MonoTime next_progress = kNever;
+
+  Loop(const ReceiveOptions& receive_options, Ingest* ingest_in, ReceiveStats* stats_in,
+       VerifyText verify)
+      : options(receive_options),
+        ingest(ingest_in),
+        stats(stats_in),
+        verify_text(std::move(verify)),
+        stop_event(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+        faults(receive_options.faults, receive_options.seed) {}
+
+  void start();
+  void turn(Duration longest);
+  Duration until_next_work() const;
+  void drain();
+  void tear_down();
+  bool has_request_in_progress();
+
+  static void on_accept(h2o_socket_t* socket, const char* error);
+  static void on_stop(h2o_socket_t* socket, const char* error);
+  static void on_connection_closed(void* connection);
+  static int on_request(h2o_handler_t* handler, h2o_req_t* request);
+
+  void take_get(h2o_req_t* request);
+  void take_ingest(h2o_req_t* request);
+  IngestAnswer decide_answer(h2o_req_t* request, const FaultDecision& fault);
+  void answer(h2o_req_t* request, const IngestAnswer& text, std::optional<int> retry_after_s);
+  void commit();
+  void answer_due();
+  void follow_outages();
+  void show_progress();
+};
+
+// ---- starting and turning
+
+void ReceiveServer::Loop::start() {
+  h2o_socket_buffer_prototype._initial_buf.capacity = kReadBufferBytes;
+  h2o_socket_buffer_mmap_settings.threshold = SIZE_MAX;  // no bodies in files below /tmp
+  h2o_config_init(&config);
+  config.server_name = h2o_iovec_init(H2O_STRLIT("sluice-receive"));
+  config.max_request_entity_size = static_cast<size_t>(options.max_body.value) * 2 + (1u << 20);
+  config.http1.req_timeout = kIdleConnectionMs;
+  config.http2.idle_timeout = kIdleConnectionMs;
+  h2o_hostconf_t* const host =
+      h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
+  h2o_pathconf_t* const all_paths = h2o_config_register_path(host, "/", 0);
+  auto* const handler = reinterpret_cast<Handler*>(h2o_create_handler(all_paths, sizeof(Handler)));
+  handler->base.on_req = on_request;
+  handler->loop = this;
+  events = h2o_evloop_create();
+  h2o_context_init(&context, events, &config);
+  accept_context.ctx = &context;
+  accept_context.hosts = config.hosts;
+  accept_context.ssl_ctx = tls.get();
+  listening = h2o_evloop_socket_create(events, ::dup(listener.fd()), H2O_SOCKET_FLAG_DONT_READ);
+  listening->data = this;
+  h2o_socket_read_start(listening, on_accept);
+  stop_socket =
+      h2o_evloop_socket_create(events, ::dup(stop_event.get()), H2O_SOCKET_FLAG_DONT_READ);
+  stop_socket->data = this;
+  h2o_socket_read_start(stop_socket, on_stop);
+  if (!options.quiet && ::isatty(STDERR_FILENO) == 1) next_progress = begin + 1_s;
+}
+
+// Events, then one commit for all that wait for it, then the answers that are due.
+void ReceiveServer::Loop::turn(Duration longest) {
+  const int64_t wait_ms = std::min(longest, until_next_work()).value / 1'000'000;
+  h2o_evloop_run(events, static_cast<int32_t>(wait_ms));
+  commit();
+  answer_due();
+  follow_outages();
+  show_progress();
+}
+
+Duration ReceiveServer::Loop::until_next_work() const {
+  const MonoTime now = mono_now();
+  Duration wait = kIdleTurn;
+  if (held.next_due() != kNever) wait = std::min(wait, held.next_due() - now + 1_ms);
+  if (!held.empty()) wait = std::min(wait, kHungCheck);
+  if (next_progress != kNever) wait = std::min(wait, next_progress - now + 1_ms);
+  if (const auto change = faults.until_outage_change(now - begin)) {
+    wait = std::min(wait, *change + 1_ms);
+  }
+  return std::max(wait, Duration(0));
+}
+
+void ReceiveServer::Loop::on_accept(h2o_socket_t* socket, const char* error) {
+  Loop* const loop = static_cast<Loop*>(socket->data);
+  if (error != nullptr) return;
+  for (int i = 0; i < 64; ++i) {
+    h2o_socket_t* const accepted = h2o_evloop_socket_accept(socket);
+    if (accepted == nullptr) return;
+    loop->connections.push_back(Connection{loop, accepted, {}});
+    Connection& connection = loop->connections.back();
+    connection.place = std::prev(loop->connections.end());
+    accepted->on_close.cb = on_connection_closed;
+    accepted->on_close.data = &connection;
+    loop->stats->connections += 1;
+    loop->stats->connections_total += 1;
+    h2o_accept(&loop->accept_context, accepted);
+  }
+}
+
+void ReceiveServer::Loop::on_connection_closed(void* closed) {
+  Connection* const connection = static_cast<Connection*>(closed);
+  connection->loop->stats->connections -= 1;
+  connection->loop->connections.erase(connection->place);
+}
+
+void ReceiveServer::Loop::on_stop(h2o_socket_t* socket, const char*) {
+  h2o_socket_read_stop(socket);
+  static_cast<Loop*>(socket->data)->stopping = true;
+}
+
+// ---- requests
+
+int ReceiveServer::Loop::on_request(h2o_handler_t* handler, h2o_req_t* request) {
+  Loop* const loop = reinterpret_cast<Handler*>(handler)->loop;
+  const std::string_view method = view(request->method);
+  if (method == "POST") {
+    loop->take_ingest(request);
+  } else if (method == "GET" || method == "HEAD") {
+    loop->take_get(request);
+  } else {
+    send_answer(request, 405, "{\"error\":\"send lines with POST\"}\n", "application/json",
+                std::nullopt);
+  }
+  return 0;
+}
+
+void ReceiveServer::Loop::take_get(h2o_req_t* request) {
+  const std::string_view path = view(request->path_normalized);
+  std::string text = "{\"error\":\"POST lines here, or GET /health, /stats or /verify\"}\n";
+  int status = 404;
+  if (path == "/health") {
+    status = 200;
+    text = "{\"status\":\"ok\"}\n";
+  } else if (path == "/stats") {
+    status = 200;
+    text = stats->json(static_cast<double>((mono_now() - begin).value) / 1e9);
+  } else if (path == "/verify" && options.verify) {
+    status = 200;
+    text = verify_text();
+  }
+  send_answer(request, status, text, "application/json", std::nullopt);
+}
+
+void ReceiveServer::Loop::take_ingest(h2o_req_t* request) {
+  using End = FaultDecision::End;
+  const FaultDecision fault = faults.decide();
+  stats->faults_injected += fault.is_fault() ? 1 : 0;
+  if (fault.end == End::kResetBody) return send_reset(request);
+  if (fault.end == End::kHang) {
+    held.hold(request).due = kNever;
+    return;
+  }
+  IngestAnswer decided = decide_answer(request, fault);
+  const bool resets = fault.end == End::kResetResponse;
+  const bool owes_commit = ingest->owes_commit();
+  if (!resets && !owes_commit && fault.delay.value == 0) {
+    return answer(request, decided, fault.retry_after_s);
+  }
+  HeldRequest& waiting = held.hold(request);
+  waiting.answer = std::move(decided);
+  waiting.retry_after_s = fault.retry_after_s;
+  waiting.due = fault.delay.value == 0 ? MonoTime(0) : mono_now() + fault.delay;
+  waiting.owes_commit = owes_commit;
+  waiting.resets = resets;
+}
+
+IngestAnswer ReceiveServer::Loop::decide_answer(h2o_req_t* request, const FaultDecision& fault) {
+  if (fault.end == FaultDecision::End::kStatus) {
+    return IngestAnswer{fault.status, "{\"error\":\"injected fault\"}\n"};
+  }
+  IngestRequest ingest_request;
+  ingest_request.content_type = header(request, H2O_TOKEN_CONTENT_TYPE);
+  ingest_request.content_encoding = header(request, H2O_TOKEN_CONTENT_ENCODING);
+  ingest_request.idempotency_key = header(request, "idempotency-key");
+  ingest_request.body = view(request->entity);
+  return ingest->take(ingest_request, wall_now());
+}
+
+void ReceiveServer::Loop::answer(h2o_req_t* request, const IngestAnswer& decided,
+                                 std::optional<int> retry_after_s) {
+  stats->answers[decided.status] += 1;
+  send_answer(request, decided.status, decided.text, "application/json", retry_after_s);
+}
+
+void ReceiveServer::Loop::commit() {
+  if (!ingest->owes_commit()) return;
+  const Result<void> committed = ingest->commit();
+  held.commit_done([&](HeldRequest& waiting) {
+    if (committed.ok()) return;
+    waiting.answer = IngestAnswer{500, "{\"error\":\"lines could not be made durable\"}\n"};
+  });
+}
+
+void ReceiveServer::Loop::answer_due() {
+  if (held.empty()) return;
+  held.expire_hung_up();
+  const MonoTime now = mono_now();
+  while (const auto due = held.take_due(now)) {
+    if (due->resets) {
+      send_reset(due->request);
+    } else {
+      answer(due->request, due->answer, due->retry_after_s);
+    }
+  }
+}
+
+void ReceiveServer::Loop::follow_outages() {
+  const bool outage = !stopping && faults.is_outage(mono_now() - begin);
+  if (outage == in_outage || stopping) return;
+  in_outage = outage;
+  if (!outage) {
+    (void)listener.resume();
+    h2o_socket_read_start(listening, on_accept);
+    return;
+  }
+  stats->outages += 1;
+  h2o_socket_read_stop(listening);
+  (void)listener.pause();
+  for (Connection& connection : connections) reset_connection(h2o_socket_get_fd(connection.socket));
+}
+
+void ReceiveServer::Loop::show_progress() {
+  const MonoTime now = mono_now();
+  if (now < next_progress) return;
+  next_progress = now + 1_s;
+  fmt::print(stderr, "\r\x1b[K{} lines, {} requests, {:.1f} MB raw, {:.1f} MB on the wire",
+             stats->lines, stats->requests, static_cast<double>(stats->bytes_lines) / 1e6,
+             static_cast<double>(stats->bytes_wire) / 1e6);
+  std::fflush(stderr);
+}
+
+// ---- stopping
+
+bool ReceiveServer::Loop::has_request_in_progress() {
+  if (held.has_waiting()) return true;
+  // A stream of HTTP/2 is a request; a connection of HTTP/1 always has one, begun or not.
+  const auto any = [](h2o_req_t*, void*) { return 1; };
+  const auto begun = [](h2o_req_t* request, void*) -> int {
+    return request->conn->callbacks->get_socket(request->conn)->input->size > 0 ? 1 : 0;
+  };
+  return config.http2.callbacks.foreach_request(&context, any, nullptr) != 0 ||
+         config.http1.callbacks.foreach_request(&context, begun, nullptr) != 0;
+}
+
+void ReceiveServer::Loop::drain() {
+  if (next_progress != kNever) fmt::print(stderr, "\r\x1b[K");
+  next_progress = kNever;
+  h2o_socket_close(listening);
+  (void)listener.pause();
+  h2o_context_request_shutdown(&context);
+  const MonoTime deadline = mono_now() + kDrainMax;
+  MonoTime busy_until = mono_now();
+  for (MonoTime now = busy_until; now < deadline && now < busy_until + kQuiet; now = mono_now()) {
+    turn(10_ms);
+    if (has_request_in_progress()) busy_until = mono_now();
+  }
+}
+
+void ReceiveServer::Loop::tear_down() {
+  const MonoTime deadline = mono_now() + kCloseMax;
+  for (Connection& connection : connections) reset_connection(h2o_socket_get_fd(connection.socket));
+  do {
+    while (auto hanging = held.take_due(kNever)) send_reset(hanging->request);
+    h2o_evloop_run(events, 10);
+  } while (!connections.empty() && mono_now() < deadline);
+  h2o_socket_close(stop_socket);
+  h2o_evloop_run(events, 0);
+  if (!connections.empty()) return;  // a stuck connection refers to the loop: the exit ends both
+  // The reminder of the shutdown that drain() asked for; libh2o asserts that no timer is left.
+  h2o_timeout_unlink(&context.http2._graceful_shutdown_timeout);
+  h2o_context_dispose(&context);
+  h2o_config_dispose(&config);
+  h2o_evloop_destroy(events);
+}
+
+// ---- the public face
+
+ReceiveServer::ReceiveServer(const ReceiveOptions& options, Ingest* ingest, ReceiveStats* stats,
+                             VerifyText verify_text)
+    : loop_(std::make_unique<Loop>(options, ingest, stats, std::move(verify_text))) {}
+
+ReceiveServer::~ReceiveServer() = default;
+
+std::string ReceiveServer::open() {
+  Loop& loop = *loop_;
+  if (!loop.options.cert.empty()) {
+    std::string wrong = make_tls_context(loop.options.cert, loop.options.key, &loop.tls);
+    if (!wrong.empty()) return wrong;
+  }
+  loop.begin = mono_now();
+  return loop.listener.open(loop.options.listen_host, loop.options.listen_port);
+}
+
+uint16_t ReceiveServer::port() const {
+  return loop_->listener.port();
+}
+
+std::string ReceiveServer::url() const {
+  const std::string& host = loop_->options.listen_host;
+  const bool is_ipv6 = host.find(':') != std::string::npos;
+  return fmt::format("{}://{}{}{}:{}", loop_->tls != nullptr ? "https" : "http", is_ipv6 ? "[" : "",
+                     host, is_ipv6 ? "]" : "", port());
+}
+
+void ReceiveServer::run() {
+  loop_->start();
+  while (!loop_->stopping) loop_->turn(kIdleTurn);
+  loop_->drain();
+  loop_->tear_down();
+}
+
+void ReceiveServer::stop() noexcept {
+  const uint64_t one = 1;
+  (void)!::write(loop_->stop_event.get(), &one, sizeof one);
+}
+
+double ReceiveServer::uptime_seconds() const {
+  return static_cast<double>((mono_now() - loop_->begin).value) / 1e9;
+}
+
+}  // namespace sluice
