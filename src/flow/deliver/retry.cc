@@ -39,7 +39,7 @@ Duration Retry::pause(uint32_t failures, Duration retry_after, uint64_t random) 
 
 Duration Retry::hold(Duration retry_after, uint64_t random) const {
   if (retry_after > max_delay_) return asked_for(retry_after, max_delay_, random);
-  const Duration low = std::max(min_delay_, max_delay_ - max_delay_ / 10);
+  const Duration low = std::max({min_delay_, retry_after, max_delay_ - max_delay_ / 10});
   return uniform(low, max_delay_, random);
 }
 
