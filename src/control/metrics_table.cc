@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/metrics_table.h"
+
+#include <array>
+
+namespace sluice {
+
+namespace {
+
+constexpr MetricType kCounter = MetricType::kCounter;
+constexpr MetricType kGauge = MetricType::kGauge;
+constexpr MetricType kSummary = MetricType::kSummary;
+constexpr double kNsToSeconds = 1e-9;
+
+double uptime_seconds(const MetricsScrape& scrape) {
+  return static_cast<double>((scrape.now - scrape.view->started).value) * kNsToSeconds;
+}
+double memory_limit(const MetricsScrape& scrape) {
+  return static_cast<double>(scrape.view->memory_limit.value);
+}
+double unhealthy_reasons(const MetricsScrape& scrape) {
+  return static_cast<double>(scrape.board.status.unhealthy.size());
+}
+double survey_fresh(const MetricsScrape& scrape) {
+  return scrape.board.fresh ? 1 : 0;
+}
+double cpu_seconds(const MetricsScrape& scrape) {
+  return scrape.process.cpu_seconds;
+}
+double resident_bytes(const MetricsScrape& scrape) {
+  return static_cast<double>(scrape.process.resident_bytes);
+}
+double open_descriptors(const MetricsScrape& scrape) {
+  return static_cast<double>(scrape.process.open_descriptors);
+}
+std::string version_text(const MetricsScrape& scrape) {
+  return scrape.view->version;
+}
+std::string backend_text(const MetricsScrape& scrape) {
+  return scrape.view->io_backend;
+}
+std::string phase_text(const MetricsScrape& scrape) {
+  switch (scrape.board.status.phase) {
+    case AgentPhase::kStarting:
+      return "starting";
+    case AgentPhase::kRunning:
+      return "running";
+    case AgentPhase::kDraining:
+      return "draining";
+  }
+  return "unknown";
+}
+
+// Rows of one family stand together: the text format asks for that.
+constexpr MetricRow kRows[] = {
+    // --- what was read: per shard ---
+    {"component_received_bytes_total", kCounter,
+     "Bytes of log files taken in, each byte once per destination.", &ShardMetrics::read_bytes},
+    {"component_received_events_total", kCounter, "Lines taken in and encoded.",
+     &ShardMetrics::lines},
+    {"reads_total", kCounter, "Read operations that completed, empty ones too.",
+     &ShardMetrics::reads},
+    {"blocks_total", kCounter, "Blocks of whole lines cut from files.", &ShardMetrics::blocks},
+    {"blocks_stolen_total", kCounter,
+     "Blocks encoded by another shard than the one that read them.", &ShardMetrics::blocks_stolen},
+    {"encoded_bytes_total", kCounter, "Bytes of encoded records before compression.",
+     &ShardMetrics::encoded_bytes},
+    {"compressed_bytes_total", kCounter, "Bytes of request bodies after compression.",
+     &ShardMetrics::compressed_bytes},
+    {"parcels_total", kCounter, "Request bodies sealed.", &ShardMetrics::parcels},
+    {"invalid_utf8_replaced_total", kCounter,
+     "Invalid UTF-8 sequences that were delivered as U+FFFD.", &ShardMetrics::replaced_sequences},
+    {"split_lines_total", kCounter, "Pieces of lines that were longer than max-line.",
+     &ShardMetrics::split_lines},
+    {"partial_lines_total", kCounter,
+     "Last lines of rotated files that were delivered without a newline.",
+     &ShardMetrics::partial_lines},
+    {"truncations_total", kCounter, "Times that a file was truncated or replaced in place.",
+     &ShardMetrics::truncations},
+    {"shard_files", kGauge, "Files that a shard follows, per destination.", &ShardMetrics::tails},
+    {"shard_hot_files", kGauge, "Files of a shard that are growing and read on the tick.",
+     &ShardMetrics::hot_tails},
+    {"credit_waits_total", kCounter,
+     "Turns in which a file was ready but its destination had no room (backpressure).",
+     &ShardMetrics::credit_waits},
+
+    // --- what was delivered: per destination ---
+    {"component_sent_events_total", kCounter, "Lines that the destination acknowledged.",
+     &LaneMetrics::delivered_lines},
+    {"component_sent_bytes_total", kCounter,
+     "Acknowledged bytes of encoded records, before compression.",
+     &LaneMetrics::delivered_encoded_bytes},
+    {"component_sent_network_bytes_total", kCounter,
+     "Bytes of request bodies put on the wire, in every attempt.", &LaneMetrics::wire_body_bytes},
+    {"component_sent_raw_bytes_total", kCounter, "Acknowledged bytes of log files.",
+     &LaneMetrics::delivered_raw_bytes},
+    {"component_sent_body_bytes_total", kCounter,
+     "Acknowledged bytes of request bodies, after compression.",
+     &LaneMetrics::delivered_body_bytes},
+    {"component_sent_requests_total", kCounter, "Requests that the destination acknowledged.",
+     &LaneMetrics::delivered_parcels},
+    {"component_discarded_events_total", kCounter,
+     "Lines given up by the user's own policy (overflow: drop-oldest). Nothing else drops lines.",
+     &LaneMetrics::dropped_lines, "intentional=\"true\""},
+    {"component_discarded_bytes_total", kCounter,
+     "Bytes of log files given up by the user's own policy.", &LaneMetrics::dropped_raw_bytes,
+     "intentional=\"true\""},
+    {"component_discarded_requests_total", kCounter,
+     "Request bodies given up by the user's own policy.", &LaneMetrics::dropped_parcels,
+     "intentional=\"true\""},
+
+    {"component_errors_total", kCounter, "Operations that failed; all but the user's are retried.",
+     &ShardMetrics::read_errors, "error_type=\"read_failed\",stage=\"receiving\""},
+    {"component_errors_total", kCounter, "", LaneStatus{0},
+     "error_type=\"transport_failed\",stage=\"sending\""},
+    {"component_errors_total", kCounter, "", LaneStatus{3},
+     "error_type=\"status_3xx\",stage=\"sending\""},
+    {"component_errors_total", kCounter, "", LaneStatus{4},
+     "error_type=\"status_4xx\",stage=\"sending\""},
+    {"component_errors_total", kCounter, "", LaneStatus{5},
+     "error_type=\"status_5xx\",stage=\"sending\""},
+    {"component_errors_total", kCounter, "", &StewardMetrics::checkpoint_errors,
+     "component_id=\"steward\",component_kind=\"control\",component_type=\"steward\","
+     "error_type=\"checkpoint_failed\",stage=\"storing\""},
+
+    {"http_client_requests_sent_total", kCounter, "Requests sent, in every attempt.",
+     &LaneMetrics::sent_requests},
+    {"http_client_responses_total", kCounter, "Answers of the destination, by class.",
+     LaneStatus{2}, "status=\"2xx\""},
+    {"http_client_responses_total", kCounter, "", LaneStatus{3}, "status=\"3xx\""},
+    {"http_client_responses_total", kCounter, "", LaneStatus{4}, "status=\"4xx\""},
+    {"http_client_responses_total", kCounter, "", LaneStatus{5}, "status=\"5xx\""},
+    {"http_client_errors_total", kCounter,
+     "Requests without an answer: connection, TLS or timeout failures.", LaneStatus{0},
+     "error_kind=\"transport\""},
+    {"http_client_retries_total", kCounter, "Attempts after the first.", &LaneMetrics::retries},
+    {"http_client_rtt_seconds", kSummary, "From sending a request to its answer.",
+     &LaneMetrics::answer_ns_sum, "", "_sum", kNsToSeconds},
+    {"http_client_rtt_seconds", kSummary, "", &LaneMetrics::answers, "", "_count"},
+    {"destination_holds_total", kCounter,
+     "Answers that only a person can cure (401, 403, 404): delivery waits and tries again.",
+     &LaneMetrics::holds},
+    {"destination_throttled_total", kCounter, "Times that a rate limit made a request wait.",
+     &LaneMetrics::throttled},
+    {"destination_healthy", kGauge, "1 if the last answer was a success.", &LaneMetrics::healthy},
+
+    {"buffer_size_bytes", kGauge, "Compressed bytes that wait for their acknowledgement.",
+     &LaneGauge::held_bytes},
+    {"buffer_size_events", kGauge, "Lines that wait for their acknowledgement.",
+     &LaneGauge::held_lines},
+    {"buffer_size_requests", kGauge, "Request bodies that wait for their acknowledgement.",
+     &LaneGauge::held_parcels},
+    {"buffer_max_size_bytes", kGauge, "Where buffer_size_bytes stops reading (backpressure).",
+     &LaneGauge::bytes_max},
+    {"buffer_max_size_events", kGauge,
+     "Where buffer_size_events stops reading; 0: no limit but memory.", &LaneGauge::lines_max},
+    {"queued_requests", kGauge, "Request bodies that wait for their turn to be sent.",
+     &LaneMetrics::queue_parcels},
+    {"adaptive_concurrency_in_flight", kGauge, "Requests on the wire or backing off.",
+     &LaneMetrics::in_flight},
+    {"backing_off_requests", kGauge, "Requests that wait for their next attempt.",
+     &LaneMetrics::backing_off},
+    {"open_requests", kGauge, "Requests whose answer is still open.", &LaneGauge::on_wire},
+
+    // --- files and positions: one agent ---
+    {"files_added_total", kCounter, "Files that came to be followed.",
+     &StewardMetrics::files_added},
+    {"files_resumed_total", kCounter, "Files that were continued at a stored position.",
+     &StewardMetrics::files_resumed},
+    {"files_rotated_total", kCounter, "Files that were renamed while they were followed.",
+     &StewardMetrics::files_rotated},
+    {"files_deleted_total", kCounter, "Files that lost their last name.",
+     &StewardMetrics::files_deleted},
+    {"files_unwatched_total", kCounter, "Files that were left: gone and acknowledged to the end.",
+     &StewardMetrics::files_retired},
+    {"files_skipped_total", kCounter, "Files that match but are not regular or not readable.",
+     &StewardMetrics::skipped_files},
+    {"open_files", kGauge, "Log files that are held open.", &StewardMetrics::open_files},
+    {"tails", kGauge, "Files that are followed, per destination.", &StewardMetrics::tails},
+    {"source_lag_bytes", kGauge,
+     "Bytes written to files and not acknowledged; exact at the time of the scrape.",
+     &StewardMetrics::lag_bytes},
+    {"source_lag_time_seconds", kGauge, "Age of the oldest file that is behind.",
+     &StewardMetrics::lag_ns, "", "", kNsToSeconds},
+    {"source_acked_bytes_total", kCounter, "Bytes of files whose position moved.",
+     &StewardMetrics::acked_raw_bytes},
+    {"source_missed_bytes_total", kCounter,
+     "Bytes that were replaced in their file before they could be read. The only loss there is.",
+     &StewardMetrics::missed_bytes},
+    {"reconciles_total", kCounter, "Comparisons of the directories with what is known.",
+     &StewardMetrics::reconciles},
+    {"notification_overflows_total", kCounter,
+     "Times that the kernel dropped notifications; a reconcile follows.",
+     &StewardMetrics::event_overflows},
+    {"watch_failures_total", kCounter,
+     "Directories that cannot be watched and are compared periodically instead.",
+     &StewardMetrics::watch_failures},
+    {"checkpoints_total", kCounter, "Durable commits of positions.", &StewardMetrics::checkpoints},
+    {"checkpoint_rows", kGauge, "Positions in the store.", &StewardMetrics::checkpoint_rows},
+
+    {"build_info", kGauge, "The version that runs; always 1.", AgentText{"version", version_text}},
+    {"io_backend", kGauge, "How files are read; always 1.", AgentText{"backend", backend_text}},
+    {"phase", kGauge, "starting, running or draining; always 1.", AgentText{"phase", phase_text}},
+    {"uptime_seconds", kGauge, "Since the agent started.", AgentNumber(uptime_seconds)},
+    {"memory_limit_bytes", kGauge, "The sum of all buffers (--memory).", AgentNumber(memory_limit)},
+    {"unhealthy_reasons", kGauge, "How many things keep lines from being delivered; see /health.",
+     AgentNumber(unhealthy_reasons)},
+    {"survey_fresh", kGauge, "1 if the lag was computed for this scrape, 0 if it is older.",
+     AgentNumber(survey_fresh)},
+    {"process_cpu_seconds_total", kCounter, "User and system time of the process.",
+     AgentNumber(cpu_seconds)},
+    {"process_resident_memory_bytes", kGauge, "Resident set of the process.",
+     AgentNumber(resident_bytes)},
+    {"process_open_fds", kGauge, "Open descriptors of the process.", AgentNumber(open_descriptors)},
+};
+
+}  // namespace
+
+std::span<const MetricRow> metric_rows() {
+  return kRows;
+}
+
+}  // namespace sluice
