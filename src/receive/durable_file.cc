@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
   if (this != &other) {
     close();
     fd_ = std::exchange(other.fd_, -1);
@@ -15,11 +15,11 @@ OwnedFd& OwnedFd::operator=(OwnedFd&& other) noexcept {
   return *this;
 }
 
-OwnedFd::~OwnedFd() {
+Descriptor::~Descriptor() {
   close();
 }
 
-void OwnedFd::close() {
+void Descriptor::close() {
   if (fd_ >= 0) ::close(fd_);
   fd_ = -1;
 }
@@ -37,7 +37,7 @@ Result<void> write_whole(int fd, std::string_view bytes) {
 }
 
 Result<std::string> read_whole_file(const std::string& path) {
-  const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return Error::from_errno("open");
   std::string bytes;
   char block[64 << 10];
@@ -55,13 +55,13 @@ Result<std::string> read_whole_file(const std::string& path) {
 Result<void> replace_file(const std::string& path, std::string_view bytes) {
   const std::string fresh = path + ".new";
   {
-    const OwnedFd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
+    const Descriptor fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
     if (!fd.is_open()) return Error::from_errno("open");
     if (auto wrote = write_whole(fd.get(), bytes); !wrote.ok()) return wrote;
     if (::fsync(fd.get()) != 0) return Error::from_errno("fsync");
   }
   if (::rename(fresh.c_str(), path.c_str()) != 0) return Error::from_errno("rename");
-  return sync_directory(parent_directory(path));
+  return sync_directory_entries(parent_directory(path));
 }
 
 Result<void> make_directories(const std::string& path) {
@@ -76,8 +76,8 @@ Result<void> make_directories(const std::string& path) {
   return {};
 }
 
-Result<void> sync_directory(const std::string& path) {
-  const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+Result<void> sync_directory_entries(const std::string& path) {
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!fd.is_open()) return Error::from_errno("open directory");
   if (::fsync(fd.get()) != 0) return Error::from_errno("fsync directory");
   return {};

@@ -4,7 +4,7 @@
 // In:      paths, descriptors, bytes.
 // Out:     whole writes (short writes and EINTR are continued), whole reads, files replaced in one
 //          step, directories made with their parents and, when asked, synced.
-// Owns:    OwnedFd owns one descriptor.
+// Owns:    Descriptor owns one descriptor.
 // Thread:  any; no state.
 // Fails:   Error with errno and the name of the operation.
 #pragma once
@@ -17,15 +17,15 @@
 
 namespace sluice {
 
-class OwnedFd {
+class Descriptor {
  public:
-  OwnedFd() = default;
-  explicit OwnedFd(int fd) : fd_(fd) {}
-  OwnedFd(OwnedFd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  OwnedFd& operator=(OwnedFd&& other) noexcept;
-  OwnedFd(const OwnedFd&) = delete;
-  OwnedFd& operator=(const OwnedFd&) = delete;
-  ~OwnedFd();
+  Descriptor() = default;
+  explicit Descriptor(int fd) : fd_(fd) {}
+  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept;
+  Descriptor(const Descriptor&) = delete;
+  Descriptor& operator=(const Descriptor&) = delete;
+  ~Descriptor();
 
   int get() const { return fd_; }
   bool is_open() const { return fd_ >= 0; }
@@ -42,7 +42,7 @@ Result<std::string> read_whole_file(const std::string& path);
 Result<void> replace_file(const std::string& path, std::string_view bytes);
 
 Result<void> make_directories(const std::string& path);
-Result<void> sync_directory(const std::string& path);
+Result<void> sync_directory_entries(const std::string& path);
 std::string parent_directory(const std::string& path);
 
 }  // namespace sluice

@@ -139,7 +139,7 @@ Result<void> FileStore::open_file(std::string_view host, File* file) {
     return Error::from_errno("mkdir");
   }
   const bool is_new = ::access(file->path.c_str(), F_OK) != 0;
-  file->fd = OwnedFd(::open(file->path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  file->fd = Descriptor(::open(file->path.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!file->fd.is_open()) return Error::from_errno("open");
   if (is_new) unsynced_directories_.push_back(directory);
   struct stat status {};
@@ -180,7 +180,7 @@ Result<void> FileStore::sync() {
   const auto unique = std::unique(unsynced_directories_.begin(), unsynced_directories_.end());
   unsynced_directories_.erase(unique, unsynced_directories_.end());
   for (const std::string& directory : unsynced_directories_) {
-    if (auto synced = sync_directory(directory); !synced.ok()) outcome = synced;
+    if (auto synced = sync_directory_entries(directory); !synced.ok()) outcome = synced;
   }
   unsynced_directories_.clear();
   return outcome;

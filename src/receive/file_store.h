@@ -44,7 +44,7 @@ class FileStore {
  private:
   struct File {
     std::string path;
-    OwnedFd fd;
+    Descriptor fd;
     uint64_t bytes = 0;   // durable length or not: what was written and not taken back
     std::string pending;  // of the request being stored
     bool is_unsynced = false;

@@ -37,7 +37,7 @@ Result<void> KeyLog::open(KeyWindow* window) {
     std::memcpy(&key.high, rest.data() + i * kKeyBytes + 8, 8);
     window->insert(key);
   }
-  fd_ = OwnedFd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  fd_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (!fd_.is_open()) return Error::from_errno("open");
   const auto whole = static_cast<off_t>(kHead.size() + keys_ * kKeyBytes);
   if (::ftruncate(fd_.get(), whole) != 0) return Error::from_errno("ftruncate");
@@ -63,7 +63,7 @@ Result<void> KeyLog::rewrite(const KeyWindow& window) {
   for (const KeyHash& key : window.oldest_first()) append_key(key, &content);
   if (auto replaced = replace_file(path_, content); !replaced.ok()) return replaced;
   keys_ = window.size();
-  fd_ = OwnedFd(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  fd_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (!fd_.is_open()) return Error::from_errno("open");
   return {};
 }

@@ -32,7 +32,7 @@ class KeyLog {
   Result<void> rewrite(const KeyWindow& window);
 
   const std::string path_;
-  OwnedFd fd_;
+  Descriptor fd_;
   size_t keys_ = 0;  // in the file
 };
 

@@ -42,7 +42,7 @@ std::string explain_bind(const std::string& host, uint16_t port, int err) {
 }  // namespace
 
 std::string Listener::open(const std::string& host, uint16_t port) {
-  OwnedFd finder;  // holds the free port until the second socket has it
+  Descriptor finder;  // holds the free port until the second socket has it
   if (port == 0) {
     if (std::string wrong = bind_to(host, 0, &finder); !wrong.empty()) return wrong;
     port = port_of(finder.get());
@@ -56,7 +56,7 @@ std::string Listener::open(const std::string& host, uint16_t port) {
   return {};
 }
 
-std::string Listener::bind_to(const std::string& host, uint16_t port, OwnedFd* fd) {
+std::string Listener::bind_to(const std::string& host, uint16_t port, Descriptor* fd) {
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV;
@@ -67,7 +67,7 @@ std::string Listener::bind_to(const std::string& host, uint16_t port, OwnedFd* f
                        ::gai_strerror(failed), port);
   }
   const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(found, ::freeaddrinfo);
-  *fd = OwnedFd(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  *fd = Descriptor(::socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd->is_open()) return explain_bind(host, port, errno);
   const int on = 1;
   ::setsockopt(fd->get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);

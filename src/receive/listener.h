@@ -30,9 +30,9 @@ class Listener {
   uint16_t port() const { return port_; }
 
  private:
-  std::string bind_to(const std::string& host, uint16_t port, OwnedFd* fd);
+  std::string bind_to(const std::string& host, uint16_t port, Descriptor* fd);
 
-  OwnedFd fd_;
+  Descriptor fd_;
   uint16_t port_ = 0;
 };
 

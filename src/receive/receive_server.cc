@@ -129,7 +129,7 @@ struct ReceiveServer::Loop {
   Ingest* ingest = nullptr;
   ReceiveStats* stats = nullptr;
   VerifyText verify_text;
-  OwnedFd stop_event;
+  Descriptor stop_event;
   TlsContext tls;
 
   // The loop's thread only.

@@ -8,7 +8,7 @@
 namespace sluice {
 
 Result<void> RotatingFile::open() {
-  fd_ = OwnedFd(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+  fd_ = Descriptor(::open(path_.c_str(), O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
   if (!fd_.is_open()) return Error::from_errno("open");
   struct stat status {};
   if (::fstat(fd_.get(), &status) != 0) return Error::from_errno("fstat");
@@ -54,7 +54,7 @@ Result<void> RotatingFile::shift_rotated() {
 }
 
 Result<void> RotatingFile::copy_to(const std::string& target) {
-  const OwnedFd to(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  const Descriptor to(::open(target.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
   if (!to.is_open()) return Error::from_errno("open copy");
   char block[64 << 10];
   for (off_t at = 0;;) {

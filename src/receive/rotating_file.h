@@ -47,7 +47,7 @@ class RotatingFile {
   const std::string path_;
   const Rotation rotation_;
   const uint32_t keep_;
-  OwnedFd fd_;
+  Descriptor fd_;
   uint64_t bytes_ = 0;
   uint32_t rotations_ = 0;
 };

@@ -14,7 +14,7 @@ namespace {
 constexpr size_t kBlockBytes = 1u << 20;
 
 Result<void> read_lines(const std::string& path, Verifier* verifier) {
-  const OwnedFd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return Error::from_errno("open");
   std::string text;  // the beginning of a line that is not whole yet, then a block
   for (;;) {
