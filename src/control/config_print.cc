@@ -58,26 +58,27 @@ std::string help_of(const Option& option) {
   return out + wrapped(fmt::format("{} {} Example: {}", option.help, option.tune, option.example));
 }
 
-// A cell of a Markdown table: '|' would end it, <x> would be markup.
-std::string cell(std::string_view text) {
+// A cell of a Markdown table: '|' would end it, and outside of code '*' would be emphasis.
+std::string cell(std::string_view text, std::string_view escaped = "|*") {
   std::string out;
   for (const char letter : text) {
-    if (letter == '|') out += '\\';
+    if (escaped.find(letter) != std::string_view::npos) out += '\\';
     out += letter;
   }
   return out;
 }
 
 std::string code(std::string_view text) {
-  return text.empty() ? "" : fmt::format("`{}`", cell(text));
+  return text.empty() ? "" : fmt::format("`{}`", cell(text, "|"));
 }
 
 std::string reference_row(const Option& option) {
   const std::string flag = option.file_only ? "in the file only" : code(flag_of(option));
-  return fmt::format("| `{}` | {} | {} | {} | {} | {} {} | {} |\n", key_of(option), flag,
-                     scope_name(option.scope()), cell(type_text(option)),
-                     code(default_text(option)), cell(option.help), cell(option.tune),
-                     code(option.example));
+  const std::string_view owner =
+      option.form == Form::kName ? "source, destination" : scope_name(option.scope());
+  return fmt::format("| `{}` | {} | {} | {} | {} | {} {} | {} |\n", key_of(option), flag, owner,
+                     cell(type_text(option)), code(default_text(option)), cell(option.help),
+                     cell(option.tune), code(option.example));
 }
 
 template <class Record>

@@ -75,7 +75,8 @@ constexpr auto kTable = std::to_array<Option>({
   {.group = kFollow, .name = "name", .field = at(&S::name),
    .help = "The name of a source or destination in a list; in a map the key is the name.",
    .tune = "Appears in metrics and messages.",
-   .example = "nginx", .form = Form::kName, .file_only = true},
+   .example = "nginx", .form = Form::kName, .file_only = true,
+   .default_text = "from its position"},
 
   {.group = kDeliver, .name = "endpoint", .field = at(&D::endpoint),
    .help = "Where requests go, an http:// or https:// URL.",
