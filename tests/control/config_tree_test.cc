@@ -89,6 +89,14 @@ TEST(ConfigTree, RefusesABombOfAliases) {
       << reading.complaints;
 }
 
+TEST(ConfigTree, RefusesMoreThanTwentyThousandValues) {
+  std::string list = "a: [x";
+  for (int i = 0; i < 19'000; ++i) list += ",x";
+  EXPECT_TRUE(read(list + "]").root);
+  for (int i = 0; i < 1'000; ++i) list += ",x";
+  EXPECT_FALSE(read(list + "]").root);
+}
+
 TEST(ConfigTree, RefusesAnAliasInsideWhatItNames) {
   const Reading reading = read("a: &x [1, *x]\n");
   EXPECT_FALSE(reading.root);
