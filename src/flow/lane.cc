@@ -14,6 +14,10 @@ namespace {
 // so that a destination that answers at once cannot keep the loop from its other work.
 constexpr int kRoundsPerTurn = 2;
 
+// How often a lane asks whether the steward has caught up. A stalled fsync takes longer, a busy
+// steward less; nobody has to remember to wake us.
+constexpr Duration kHomeRetry{20'000'000};
+
 size_t status_class(const WireAnswer& answer) {
   if (answer.failure != TransportFailure::kNone) return 0;
   const int32_t hundreds = answer.status / 100;
@@ -142,8 +146,10 @@ void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, Mono
 // Sends until a permit, a rate limit or the queue ends it, then makes room if the user's policy is
 // to drop: what was sent just now is safe from that. A drop can free a permit, so once more.
 bool Lane::send_what_may_go(MonoTime now) {
-  if (giving_back_) {
-    next_send_ = kNever;
+  next_send_ = kNever;
+  if (giving_back_ || (queue_.empty() && in_flight_.backing_off() == 0)) return false;
+  if (!home_has_room()) {
+    next_send_ = now + kHomeRetry;
     return false;
   }
   bool sent = false;
@@ -151,6 +157,12 @@ bool Lane::send_what_may_go(MonoTime now) {
     while (send_next(now)) sent = true;
   } while (drop_oldest());
   return sent;
+}
+
+// A parcel that is home counts in no gauge any more, so without this a steward that waits for its
+// disk for seconds would let the lanes fill the channel.
+bool Lane::home_has_room() const {
+  return parts_.home->size_approx() < settings_.home_room;
 }
 
 bool Lane::send_next(MonoTime now) {

@@ -6,8 +6,8 @@
 //          dropped by the user's own overflow policy, or undelivered when the agent stops.
 // Owns:    the parcels between arrival and home. The wire borrows one while its request is open.
 // Thread:  one loop, a shard's or its own. turn() is the only entry while running; it never waits.
-// Limits:  at most `workers` parcels on the wire or backing off; what the gauge allows in the
-// queue.
+// Limits:  at most `workers` parcels on the wire or backing off, the queue as the gauge allows.
+//          Nothing is sent while the steward is so far behind that its channel could overflow.
 //          Due retries go before fresh parcels, fresh ones keep their order. A parcel that the rate
 //          limits hold back is not overtaken: a large one would starve.
 // Fails:   cannot; each answer has a verdict. A body is freed before its parcel goes home, so the
@@ -41,6 +41,9 @@ namespace sluice {
 struct LaneSettings {
   std::string name;            // of the destination, for events
   uint32_t home_producer = 0;  // index in the home channel
+  // Parcels in the home channel above which nothing is sent or dropped. REQUIRES: the channel holds
+  // this many and, for each lane that uses it, parcels_max of its gauge and one per shard.
+  size_t home_room = 4096;
   int32_t workers = 4;
   RateLimit rate_bytes;
   RateLimit rate_lines;
@@ -92,6 +95,7 @@ class Lane {
   void settle(const WireAnswer& answer, MonoTime now);
   void count(const WireAnswer& answer, const Verdict& verdict);
   void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
+  bool home_has_room() const;
   bool send_next(MonoTime now);
   void begin_attempt(uint64_t ticket, MonoTime now);
   bool over_limits() const;

@@ -266,6 +266,24 @@ TEST(Lane, PaysForRetriesTooAndLetsNoneOvertakeALargeParcel) {
   EXPECT_EQ(stand.turn(), started + 5001_ms) << "and its debt is paid before the next byte";
 }
 
+TEST(Lane, SendsNothingWhileTheStewardDoesNotTakeParcelsHome) {
+  LaneStand stand;
+  stand.settings.workers = 2;
+  stand.settings.home_room = 2;
+  stand.start();
+  for (int i = 0; i < 6; ++i) stand.ship(1);
+  (void)stand.turn();
+  stand.wire.answer_oldest(status_answer(200));
+  stand.wire.answer_oldest(status_answer(200));
+  const MonoTime next = stand.turn();
+  EXPECT_EQ(stand.requested(), (Keys{1, 2})) << "its channel is full of what came home";
+  EXPECT_GT(next, stand.now);
+  EXPECT_LT(next, stand.now + 1_s) << "the lane looks again by itself";
+  stand.home.parcels.clear();
+  (void)stand.turn_at(next);
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 4}));
+}
+
 TEST(Lane, ReturnsWhenTheWireWantsToBeCalled) {
   LaneStand stand;
   stand.start();
@@ -335,6 +353,20 @@ TEST_F(DroppingLane, BoundsBytesAndParcelsToo) {
   (void)stand.turn();
   EXPECT_EQ(stand.home_with(Fate::kDropped), (Keys{2, 3, 4, 5}))
       << "a shard that finds no room for a parcel would block, and the policy is not to";
+}
+
+TEST_F(DroppingLane, DropsNothingWhileTheStewardDoesNotTakeParcelsHome) {
+  stand.settings.home_room = 1;
+  stand.start();
+  for (int i = 0; i < 3; ++i) stand.ship(60);
+  (void)stand.turn();
+  EXPECT_EQ(stand.home_with(Fate::kDropped).size(), 2u);
+  for (int i = 0; i < 3; ++i) stand.ship(60);
+  const MonoTime next = stand.turn();
+  EXPECT_EQ(stand.home.parcels.size(), 2u);
+  stand.home.parcels.clear();
+  (void)stand.turn_at(next);
+  EXPECT_EQ(stand.home_with(Fate::kDropped).size(), 3u);
 }
 
 TEST_F(DroppingLane, KeepsTheLastParcelEvenIfItAloneIsOverTheLimit) {
