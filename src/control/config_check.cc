@@ -41,8 +41,8 @@ class Walk {
 
  private:
   void warn(const std::string& path, std::string_view what, int error) {
-    problems_.warning(place_, fmt::format("cannot {} '{}': {}; give this user the right to, as "
-                                          "with 'usermod -aG adm'",
+    problems_.warning(place_, fmt::format("cannot {} '{}': {}; run sluice as a user who may, often "
+                                          "one of the group adm",
                                           what, excerpt(path), std::strerror(error)));
   }
 

@@ -202,27 +202,21 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                                  it.queue.value, it.batch.value));
 }
 
-// A lower bound that holds whatever the plan is: the bodies in flight, and one longest line.
-void check_memory(const Assembly& assembly, const AgentConfig& config, const ConfigRules& rules,
-                  ProblemList& problems) {
-  Bytes needed;
+// Stands in where no plan is asked: the bodies in flight, and one longest line while it is
+// assembled and encoded.
+std::optional<std::string> bodies_that_do_not_fit(const AgentConfig& config) {
+  Bytes needed, longest;
   for (const DestinationConfig& destination : config.destinations)
     needed += destination.batch_bytes * destination.workers;
-  Bytes longest;
   for (const SourceConfig& source : config.sources) longest = std::max(longest, source.max_line);
-  needed += longest * 2;  // while it is assembled, and encoded
-  const Place& place = assembly.agent.of("memory");
-  if (needed > config.memory) {
-    constexpr int64_t kMiB = 1 << 20;
-    problems.error(
-        place,
-        fmt::format("memory ({}) is too small: {} workers' bodies and the longest line need "
-                    "{}MiB; raise memory, or lower workers, batch_bytes or max_line",
-                    format_bytes(config.memory), config.destinations.size() == 1 ? "the" : "all",
-                    (needed.value + kMiB - 1) / kMiB));
-  } else if (rules.memory) {
-    if (const std::optional<std::string> why = rules.memory(config)) problems.error(place, *why);
-  }
+  needed += longest * 2;
+  if (needed <= config.memory) return std::nullopt;
+  constexpr int64_t kMiB = 1 << 20;
+  return fmt::format(
+      "memory ({}) is too small: {} workers' bodies and the longest line need {}MiB; raise memory, "
+      "or lower workers, batch_bytes or max_line",
+      format_bytes(config.memory), config.destinations.size() == 1 ? "the" : "all",
+      (needed.value + kMiB - 1) / kMiB);
 }
 
 }  // namespace
@@ -241,7 +235,9 @@ AgentConfig assembled(Assembly assembly, const Environment& environment, const C
   for (PlacedSource& source : assembly.sources) config.sources.push_back(source.record);
   for (PlacedDestination& destination : assembly.destinations)
     config.destinations.push_back(destination.record);
-  check_memory(assembly, config, rules, problems);
+  const std::optional<std::string> too_small =
+      rules.memory ? rules.memory(config) : bodies_that_do_not_fit(config);
+  if (too_small) problems.error(assembly.agent.of("memory"), *too_small);
   return config;
 }
 
