@@ -1,0 +1,255 @@
+// SPDX-License-Identifier: Apache-2.0
+// steward.h — the control thread's shell: which files are followed, how far each is delivered.
+//
+// In:      names (directory hints and comparisons), reports of shards, parcels that come home.
+// Out:     orders to shards, rows to the checkpoint store, numbers for people.
+// Owns:    every descriptor of a followed file, the ack windows, the checkpoint rows. A descriptor
+//          is lent to shards and closed only after all of them let go of it.
+// Thread:  one; turn() does everything that is due and says when to come back.
+// Limits:  open_files_max descriptors; files beyond it wait for one, parked ones give theirs.
+// Fails:   nothing stops it. A store that cannot be written is tried again at the next interval, a
+//          file that cannot be opened at the next comparison; both are said and counted.
+// Why so:  only one thread ever decides what a name, a file or an offset means, so no two parts can
+//          disagree. It works per file and per parcel; lines never pass here.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "flow/checkpoint/checkpoint_rows.h"
+#include "flow/discover/catalogue.h"
+#include "flow/steward_files.h"
+#include "sluice/channel.h"
+#include "sluice/config.h"
+#include "sluice/event_log.h"
+#include "sluice/messages.h"
+#include "sluice/metrics.h"
+#include "sluice/parcel.h"
+#include "sluice/waker.h"
+
+namespace sluice {
+
+struct StewardSource {
+  std::string name;
+  PathRules rules;
+  StartFrom from = StartFrom::kBeginning;
+  std::vector<DestinationId> destinations;
+};
+
+struct StewardDestination {
+  std::string name;
+  bool ordered = false;
+};
+
+struct StewardSettings {
+  std::vector<StewardSource> sources;
+  std::vector<StewardDestination> destinations;
+  Duration checkpoint_interval{1'000'000'000};
+  Duration reconcile_interval{10'000'000'000};
+  // Descriptors for followed files. Raising it needs a higher RLIMIT_NOFILE; lowering it makes
+  // quiet files be closed and opened again when they grow.
+  size_t open_files_max = 900;
+  uint32_t producer = 0;  // the steward's index in the channels that it pushes to
+  // At most this many orders are in one shard's channel; the rest waits here. The channel has at
+  // least so much room.
+  size_t orders_max = 1'024;
+};
+
+// Compiles the patterns. Fails for a pattern that has no meaning or is not absolute.
+Result<StewardSettings> steward_settings(const AgentConfig& config, size_t open_files_max);
+
+// Borrowed; everything outlives the steward.
+struct StewardDoors {
+  struct Shard {
+    Channel<ShardOrder>* orders = nullptr;
+    Waker* waker = nullptr;
+  };
+  std::vector<Shard> shards;  // by ShardId
+  Channel<ShardReport>* reports = nullptr;
+  Channel<ParcelPtr>* home = nullptr;
+};
+
+struct StewardWorld {
+  Disk& disk;
+  DirectoryFeed& feed;
+  Store& store;
+  EventLog& log;
+  StewardMetrics& metrics;
+};
+
+// Exact at the moment of the survey.
+struct Survey {
+  Bytes lag;           // written and not acknowledged
+  Duration lag_age{};  // of the oldest such byte, as seen by earlier surveys
+  size_t files = 0;
+  size_t tails = 0;
+  size_t tails_behind = 0;
+  size_t open_files = 0;
+};
+
+class Steward {
+ public:
+  Steward(StewardSettings settings, StewardDoors doors, StewardWorld world);
+  // Closes the descriptors. REQUIRES: no shard turns any more.
+  ~Steward();
+  Steward(const Steward&) = delete;
+  Steward& operator=(const Steward&) = delete;
+
+  // Loads the store, looks at all directories, adopts what is there. Fails only if the store does.
+  Result<void> start(MonoTime now, WallTime wall);
+  // Does what is due; returns when to come back at the latest.
+  MonoTime turn(MonoTime now, WallTime wall);
+  // Hints that come before this moment are collected and need not wake anybody: a hot file's
+  // writer would wake the steward thousands of times a second for nothing.
+  MonoTime hints_wanted_at() const { return last_hint_look_ + kHintPause; }
+
+  // Looks at every tail that may be behind.
+  Survey survey(MonoTime now);
+
+  // Tells the shards to read no more. turn() goes on: parcels still come home.
+  void begin_stop();
+  // All shards read no more and hold no lines. What was delivered may still be on its way home.
+  bool stopped() const { return stopping_ && drained_shards_ == doors_.shards.size(); }
+  // The last turn: takes what came home and stores it. Returns the bytes that stay undelivered.
+  // REQUIRES: begin_stop() was called, and lanes give back no more parcels.
+  Result<Bytes> finish(MonoTime now, WallTime wall);
+
+  // Longer: fewer looks at directories under a burst of changes; shorter: a new file is found
+  // sooner. Five milliseconds cap the cost at 200 looks a second.
+  static constexpr Duration kHintPause{5'000'000};
+  // How long an unlinked file that is delivered to its end must be quiet before it is closed and
+  // its disk space freed. A writer that was not told of the deletion may still write to it.
+  static constexpr Duration kUnlinkedQuiet{5'000'000'000};
+  // The same for a file that was renamed away. It costs a descriptor and no disk, and writers go on
+  // in it until they reopen, which may take them a minute; growth after that is found by name.
+  static constexpr Duration kRenamedQuiet{60'000'000'000};
+  // How long the row of a file that is gone and delivered is kept, in case the file comes back: a
+  // mount that is away for a night.
+  static constexpr Duration kGoneRowKept{86'400'000'000'000};
+  // Descriptors are made free at most this often, so that a directory with more files than
+  // descriptors does not search for quiet files all the time.
+  static constexpr Duration kRoomPause{100'000'000};
+  // Leaving files are looked at again not earlier than this after an ack.
+  static constexpr Duration kLeavingPause{250'000'000};
+  // An order that found its channel full is tried again after this.
+  static constexpr Duration kOrderPause{2'000'000};
+
+ private:
+  // A path that should be followed but has no descriptor yet.
+  struct Unopened {
+    bool wants_room = false;  // the budget of descriptors is spent; else it was refused
+    bool first_look = false;  // it was there when the agent started
+  };
+  // A free row whose file may lie under a name that no pattern wants.
+  struct LeftRow {
+    enum class Place : uint8_t { kUnknown, kFound, kAbsent };
+    Place place = Place::kUnknown;
+    std::string found_at;
+    MonoTime since;
+  };
+  // steward.cc: the order of things.
+  void take_reports();
+  void take_home();
+  void look_at_hints();
+  void reconcile();
+  void order(const FollowedTail& tail, ShardOrder::Kind kind);
+  void send(ShardId shard, ShardOrder order);
+  void flush_orders();
+  void count();
+  MonoTime next_deadline() const;
+
+  // steward_names.cc: what names do.
+  void apply(std::vector<CatalogueEvent>& events);
+  void name_appeared(const CatalogueEvent& event);
+  void name_gone(const std::string& path, const FileKey& key);
+  void file_written(const CatalogueEvent& event);
+  void note_trouble(const CatalogueEvent& event);
+  void open_path(const std::string& path);
+  void follow_opened(const std::string& path, FileHandle handle, const FileStat& stat);
+  void could_not_open(const std::string& path, const Error& error);
+  void retry_unopened(bool only_for_room);
+  void serve_sources(FollowedFile& file, const std::string& path, bool first_look);
+  void settle_names();
+  void begin_leaving(FollowedFile& file);
+
+  // steward_adopt.cc: where a file begins, and files that no pattern names any more.
+  bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
+  CheckpointRow row_for(const FollowedFile& file, const FileFacts& facts, SourceId source,
+                        DestinationId destination, bool first_look, bool& is_new);
+  FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);
+  void leave_row(int64_t row, bool unlinked, MonoTime since);
+  void search_left_rows();
+  void search_directory(const std::string& directory, const std::set<int64_t>& rows);
+  bool follow_nameless(const std::string& path, const FileStat& stat);
+  void expire_left_rows();
+  // The first source that wants the row's path for the row's destination, with that destination.
+  struct Origin {
+    SourceId source;
+    DestinationId destination;
+  };
+  std::optional<Origin> origin_of(const CheckpointRow& row) const;
+
+  // steward_tails.cc: what shards and parcels say.
+  void release_span(const Span& span);
+  void tail_cold(const ShardReport& report);
+  void tail_new_epoch(const ShardReport& report);
+  void tail_released(const ShardReport& report);
+  void tail_trouble(const ShardReport& report);
+  void wake(FollowedTail& tail);
+  bool look_at(FollowedFile& file);
+  void look_at_open_files();
+  void check_leaving();
+  void make_room();
+  void release(FollowedFile& file);
+  void close_file(FollowedFile& file);
+  Survey sum_up();
+
+  // steward_checkpoint.cc: what is stored.
+  Result<void> store_now();
+  bool update_row(FollowedTail& tail);
+  void restart_row(FollowedTail& tail);
+  void rows_changed();
+  void mark_dirty(FollowedTail& tail);
+
+  // Constant after construction.
+  const StewardSettings settings_;
+  const StewardDoors doors_;
+  StewardWorld world_;
+  std::string host_id_;
+
+  // The steward's thread only.
+  Catalogue catalogue_;
+  FollowedFiles files_;
+  CheckpointRows rows_;
+  std::map<std::string, Unopened> unopened_;
+  std::map<int64_t, LeftRow> left_;
+  std::vector<FileKey> touched_;                      // their names changed in this turn
+  std::unordered_set<FileKey, FileKeyHash> leaving_;  // followed, and no name refers to them
+  std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
+  std::vector<TailId> dirty_;
+  std::vector<std::deque<ShardOrder>> orders_;  // per shard; not in its channel yet
+  std::vector<bool> drained_;
+  std::vector<DirectoryChange> hints_;  // kept for their memory
+  size_t open_files_ = 0;
+  size_t drained_shards_ = 0;
+  // The present turn's.
+  MonoTime now_;
+  WallTime wall_;
+  // When something is due; kNever if nothing is.
+  MonoTime last_hint_look_{-1'000'000'000};
+  MonoTime reconcile_at_ = kNever;
+  MonoTime store_at_ = kNever;
+  MonoTime leaving_at_ = kNever;
+  MonoTime room_at_ = kNever;
+  bool hints_postponed_ = false;
+  bool first_look_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace sluice

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where a file begins: at the offset of its checkpoint row, at 0, or at its end. And the search for
+// files that were renamed out of the patterns, at start and after they were let go.
+#include <algorithm>
+#include <utility>
+
+#include "flow/discover/evidence.h"
+#include "flow/steward.h"
+
+namespace sluice {
+namespace {
+
+std::string parent_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 || slash == std::string::npos ? "/" : path.substr(0, slash);
+}
+
+bool may_be(const CheckpointRow& row, const FileStat& stat) {
+  const FileIdentity& known = row.identity;
+  return known.inode == stat.inode &&
+         (known.birth_ns == 0 || stat.birth_ns == 0 || known.birth_ns == stat.birth_ns);
+}
+
+}  // namespace
+
+// The row that the tail will write to, as it should be now.
+CheckpointRow Steward::row_for(const FollowedFile& file, const FileFacts& facts, SourceId source,
+                               DestinationId destination, bool first_look, bool& is_new) {
+  const std::string& name = settings_.destinations[destination.value].name;
+  const auto rows = rows_.related(name, facts.stat.inode, file.path);
+  const auto best = match(rows, facts, marker_reader(world_.disk, file.handle));
+  CheckpointRow row;
+  is_new = !best || rows_.attached(rows[best->row]->row);
+  if (best && (!is_new || goes_on(best->kinship))) {
+    row = *rows[best->row];
+  } else {
+    row.offset = start_of_new(file, source, first_look);
+  }
+  if (best && !is_new && best->kinship == Kinship::kReplaced) {
+    row.epoch = Epoch(row.epoch.value + 1);
+    row.offset = FileOffset(0);
+    row.marker_bytes = 0;
+    row.marker_hash = 0;
+    world_.log.event(Severity::kInfo, "file.replaced",
+                     "the file was truncated or replaced since its checkpoint; it is read from its "
+                     "beginning",
+                     {{"path", file.path}});
+  }
+  row.destination = name;
+  row.path = file.path;
+  row.identity = identify(facts.stat, facts.head);
+  row.gone = false;
+  row.updated = wall_;
+  return row;
+}
+
+bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destination,
+                    bool first_look) {
+  const auto stat = world_.disk.stat(file.handle);
+  const auto head = read_head(world_.disk, file.handle);
+  if (!stat.ok() || !head.ok()) {
+    file.incomplete = true;
+    return false;
+  }
+  const FileFacts facts{.stat = *stat, .path = file.path, .head = *head};
+  bool is_new = false;
+  CheckpointRow row = row_for(file, facts, source, destination, first_look, is_new);
+  const auto marker = read_marker(world_.disk, file.handle, row.offset);
+  // Truncated within the last microseconds: the shard would find out at once, but it needs a
+  // marker to do so.
+  if (!marker.ok()) {
+    file.incomplete = true;
+    return false;
+  }
+  row.marker_bytes = marker->size;
+  row.marker_hash = marker_hash(*marker);
+  if (is_new) {
+    row = rows_.add(row, wall_);
+  } else {
+    rows_.put(row);
+    left_.erase(row.row);
+    world_.metrics.files_resumed.add();
+  }
+  rows_.attach(row.row);
+  FollowedTail& tail = files_.add_tail(file, source, destination, row.row, row.epoch, row.offset);
+  // Even before the first ack: a file that is renamed while the agent is down is found by its row.
+  mark_dirty(tail);
+  auto spec = std::make_unique<TailSpec>();
+  spec->tail = tail.id;
+  spec->source = source;
+  spec->destination = destination;
+  spec->file = file.handle;
+  spec->path = file.path;
+  spec->file_seed = file_seed(host_id_, row.identity, row.row);
+  spec->epoch = row.epoch;
+  spec->start = row.offset;
+  spec->marker = *marker;
+  spec->rotated = file.names.empty();
+  ShardOrder order;
+  order.kind = ShardOrder::Kind::kAdopt;
+  order.tail = tail.id;
+  order.spec = std::move(spec);
+  send(tail.shard, std::move(order));
+  return true;
+}
+
+FileOffset Steward::start_of_new(const FollowedFile& file, SourceId source, bool first_look) {
+  if (!first_look || !begins_at_end_[source.value]) return FileOffset(0);
+  const auto start = last_line_start(world_.disk, file.handle, file.size);
+  return start.ok() ? *start : FileOffset(file.size.value);
+}
+
+// A row without a tail and without a name of ours.
+void Steward::leave_row(int64_t row, bool unlinked, MonoTime since) {
+  if (!origin_of(rows_.at(row))) return;  // not configured (any more)
+  LeftRow& left = left_[row];
+  left.place = unlinked ? LeftRow::Place::kAbsent : LeftRow::Place::kUnknown;
+  left.since = since;
+}
+
+std::optional<Steward::Origin> Steward::origin_of(const CheckpointRow& row) const {
+  for (SourceId source : catalogue_.wanted_by(row.path)) {
+    for (DestinationId destination : settings_.sources[source.value].destinations) {
+      if (settings_.destinations[destination.value].name == row.destination)
+        return Origin{source, destination};
+    }
+  }
+  return std::nullopt;
+}
+
+void Steward::search_left_rows() {
+  std::map<std::string, std::set<int64_t>> searches;  // directory to rows
+  for (auto& [row, left] : left_) {
+    if (left.place == LeftRow::Place::kFound) {
+      const auto stat = world_.disk.stat(left.found_at);
+      if (!stat.ok() || !may_be(rows_.at(row), *stat)) left.place = LeftRow::Place::kUnknown;
+    }
+    if (left.place == LeftRow::Place::kUnknown) searches[parent_of(rows_.at(row).path)].insert(row);
+  }
+  for (const auto& [directory, rows] : searches) search_directory(directory, rows);
+  // What was found may have grown: its writer was not told of the rotation, or we were away.
+  std::vector<std::pair<int64_t, std::string>> found;
+  for (const auto& [row, left] : left_) {
+    if (left.place == LeftRow::Place::kFound) found.emplace_back(row, left.found_at);
+  }
+  for (const auto& [row, path] : found) {
+    if (!left_.contains(row)) continue;  // taken together with another row of the same file
+    const auto stat = world_.disk.stat(path);
+    if (!stat.ok() || FileOffset(stat->size.value) <= rows_.at(row).offset) continue;
+    if (!follow_nameless(path, *stat)) left_.at(row).place = LeftRow::Place::kAbsent;
+  }
+}
+
+void Steward::search_directory(const std::string& directory, const std::set<int64_t>& rows) {
+  std::vector<DirectoryEntry> entries;
+  const auto listed = world_.disk.list(directory, entries);
+  if (!listed.ok() && listed.error().code != Errc::kNotFound) return;  // not seen is not gone
+  bool blind = false;
+  for (const DirectoryEntry& entry : entries) {
+    const std::string path = (directory == "/" ? "" : directory) + "/" + entry.name;
+    if (entry.kind != FileKind::kRegular || catalogue_.has_name(path)) continue;
+    const auto stat = world_.disk.stat(path);
+    blind = blind || (!stat.ok() && stat.error().code != Errc::kNotFound);
+    if (!stat.ok() || files_.find(key_of(*stat)) != nullptr) continue;
+    for (int64_t row : rows_.free_rows_of_inode(stat->inode)) {
+      if (!rows.contains(row) || !may_be(rows_.at(row), *stat)) continue;
+      left_.at(row).place = LeftRow::Place::kFound;
+      left_.at(row).found_at = path;
+    }
+  }
+  if (blind) return;
+  for (int64_t number : rows) {
+    LeftRow& left = left_.at(number);
+    if (left.place != LeftRow::Place::kUnknown) continue;
+    left.place = LeftRow::Place::kAbsent;
+    CheckpointRow row = rows_.at(number);
+    if (std::exchange(row.gone, true)) continue;
+    row.updated = wall_;
+    rows_.put(row);
+    rows_changed();
+    world_.log.event(Severity::kInfo, "file.gone",
+                     "a file with a checkpoint is gone; what it held beyond the offset is lost",
+                     {{"path", row.path}, {"offset", std::to_string(row.offset.value)}});
+  }
+}
+
+// Follows a file that only rows speak of: no pattern wants its present name. Its lines keep the
+// path under which they were written. False if the content is not what the rows remember.
+bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
+  if (open_files_ >= settings_.open_files_max || files_.find(key_of(seen)) != nullptr) return true;
+  const auto handle = world_.disk.open(path);
+  if (!handle.ok()) return true;  // the next look tries again
+  const auto stat = world_.disk.stat(*handle);
+  const auto head = read_head(world_.disk, *handle);
+  if (!stat.ok() || !head.ok() || key_of(*stat) != key_of(seen)) {
+    world_.disk.close(*handle);
+    return true;
+  }
+  FollowedFile& file = files_.add_file(key_of(*stat), *handle);
+  ++open_files_;
+  file.identity = identify(*stat, *head);
+  file.size = stat->size;
+  file.modified = stat->modified;
+  for (int64_t row : rows_.free_rows_of_inode(stat->inode)) {
+    const FileFacts facts{.stat = *stat, .path = rows_.at(row).path, .head = *head};
+    const Kinship kinship = judge(rows_.at(row), facts, marker_reader(world_.disk, *handle));
+    const auto origin = origin_of(rows_.at(row));
+    if (!goes_on(kinship) || !origin || files_.serves(file, origin->destination)) continue;
+    if (file.path.empty()) file.path = rows_.at(row).path;
+    adopt(file, origin->source, origin->destination, false);
+  }
+  if (file.tails.empty()) {
+    files_.remove_file(file.key);
+    --open_files_;
+    world_.disk.close(*handle);
+    return false;
+  }
+  file.counted_as_moved = true;
+  file.leaving = true;
+  file.quiet_since = now_;
+  leaving_.insert(file.key);
+  leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+  return true;
+}
+
+void Steward::expire_left_rows() {
+  std::vector<int64_t> expired;
+  for (const auto& [row, left] : left_) {
+    const bool over = left.place == LeftRow::Place::kAbsent && now_ - left.since >= kGoneRowKept;
+    if (over) expired.push_back(row);
+  }
+  for (int64_t row : expired) {
+    left_.erase(row);
+    rows_.erase(row);
+    rows_changed();
+  }
+}
+
+}  // namespace sluice

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: Apache-2.0
+// What shards and parcels say about tails, and when a file is let go.
+#include <algorithm>
+#include <utility>
+
+#include "flow/steward.h"
+
+namespace sluice {
+
+void Steward::release_span(const Span& span) {
+  FollowedTail* tail = files_.find(span.tail);
+  if (tail != nullptr && span.epoch > tail->window.epoch()) {
+    take_reports();  // the word about the new epoch was sent before its lines, so it is there now
+    tail = files_.find(span.tail);
+  }
+  if (tail == nullptr) return;  // a late ack of a file that was let go
+  const Epoch epoch = tail->window.epoch();
+  const int64_t stale = tail->window.stale_releases();
+  const bool moved = tail->window.release(span);
+  if (tail->window.stale_releases() == stale)
+    world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
+  if (!moved) return;
+  if (tail->window.epoch() != epoch) restart_row(*tail);
+  mark_dirty(*tail);
+  const FollowedFile& file = files_.at(tail->file);
+  const bool lent = file.state == FollowedFile::State::kOpen;
+  if (lent && settings_.destinations[tail->destination.value].ordered)
+    order(*tail, ShardOrder::Kind::kAcked);
+  if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+}
+
+// The shard found nothing new for a while. It looks no more until it is woken, so what was written
+// between its last look and now must not be missed: hints of it were ignored, the tail was hot.
+void Steward::tail_cold(const ShardReport& report) {
+  FollowedTail* tail = files_.find(report.tail);
+  if (tail == nullptr) return;
+  FollowedFile& file = files_.at(tail->file);
+  tail->hot = false;
+  if (file.state != FollowedFile::State::kOpen || !look_at(file)) return;
+  const bool was_told = tail->rest_size == file.size && tail->rest_modified == file.modified;
+  tail->rest_size = file.size;
+  tail->rest_modified = file.modified;
+  if (FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
+  if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
+}
+
+void Steward::tail_new_epoch(const ShardReport& report) {
+  FollowedTail* tail = files_.find(report.tail);
+  if (tail == nullptr) return;
+  const FollowedFile& file = files_.at(tail->file);
+  world_.metrics.missed_bytes.add(report.missed.value);
+  world_.log.event(Severity::kInfo, "file.truncated",
+                   "the file was truncated or its content replaced; it is read from its beginning",
+                   {{"path", file.path}, {"missed_bytes", std::to_string(report.missed.value)}});
+  if (tail->window.start_epoch(report.epoch)) restart_row(*tail);
+}
+
+void Steward::tail_trouble(const ShardReport& report) {
+  FollowedTail* tail = files_.find(report.tail);
+  if (tail == nullptr) return;
+  const std::string& path = files_.at(tail->file).path;
+  world_.log.event(
+      Severity::kError, "file.read:" + path,
+      "reading the file fails; it is tried again until it works",
+      {{"path", path}, {"reason", Error::from_errno("read", report.sys_errno).message()}});
+}
+
+void Steward::wake(FollowedTail& tail) {
+  tail.hot = true;
+  order(tail, ShardOrder::Kind::kWake);
+}
+
+// Takes a fresh look; false if the disk does not answer.
+bool Steward::look_at(FollowedFile& file) {
+  const auto stat = world_.disk.stat(file.handle);
+  if (!stat.ok()) return false;
+  if (stat->size != file.size || stat->modified != file.modified) file.quiet_since = now_;
+  file.size = stat->size;
+  file.modified = stat->modified;
+  file.unlinked = stat->links == 0;
+  return true;
+}
+
+// What hints forgot: growth of quiet files, by any name or none.
+void Steward::look_at_open_files() {
+  std::vector<std::string> grown;
+  std::vector<FileKey> incomplete;
+  for (auto& [key, file] : files_.files()) {
+    if (file.state == FollowedFile::State::kParked) {
+      const auto stat = world_.disk.stat(file.names.front());
+      const bool same = stat.ok() && key_of(*stat) == key && stat->size == file.size &&
+                        stat->modified == file.modified;
+      if (stat.ok() && !same) grown.push_back(file.names.front());
+      continue;
+    }
+    if (file.state != FollowedFile::State::kOpen) continue;
+    const bool all_hot = std::all_of(file.tails.begin(), file.tails.end(),
+                                     [&](TailId id) { return files_.at(id).hot; });
+    if (file.incomplete) incomplete.push_back(key);
+    if ((all_hot && !file.leaving) || !look_at(file)) continue;
+    for (TailId id : file.tails) {
+      FollowedTail& tail = files_.at(id);
+      const bool same = tail.rest_size == file.size && tail.rest_modified == file.modified;
+      if (!tail.hot && !same) wake(tail);
+    }
+  }
+  for (const FileKey& key : incomplete) {
+    FollowedFile& file = files_.at(key);
+    file.incomplete = false;
+    for (const std::string& name : std::vector<std::string>(file.names))
+      serve_sources(file, name, false);
+  }
+  for (const std::string& path : grown) open_path(path);
+  settle_names();
+}
+
+// A file without a name is let go when it is delivered to its end and has been quiet for a while.
+// Never by time alone: what is not acknowledged keeps it open.
+void Steward::check_leaving() {
+  if (now_ < leaving_at_) return;
+  leaving_at_ = kNever;
+  std::vector<FileKey> done;
+  for (const FileKey& key : leaving_) {
+    FollowedFile& file = files_.at(key);
+    if (file.state != FollowedFile::State::kOpen || !look_at(file)) continue;
+    for (TailId id : file.tails) {
+      FollowedTail& tail = files_.at(id);
+      if (!tail.hot && tail.rest_size != file.size) wake(tail);
+    }
+    if (!files_.acked_to_size(file)) continue;  // an ack sets the time of the next look
+    const MonoTime due = file.quiet_since + (file.unlinked ? kUnlinkedQuiet : kRenamedQuiet);
+    if (now_ >= due) {
+      done.push_back(key);
+    } else {
+      leaving_at_ = std::min(leaving_at_, due);
+    }
+  }
+  for (const FileKey& key : done) release(files_.at(key));
+}
+
+// Gives descriptors of quiet, delivered files to files that wait for one.
+void Steward::make_room() {
+  if (now_ < room_at_) return;
+  room_at_ = kNever;
+  retry_unopened(true);
+  auto wanted = std::count_if(unopened_.begin(), unopened_.end(),
+                              [](const auto& each) { return each.second.wants_room; });
+  if (wanted == 0) return;
+  room_at_ = now_ + kRoomPause;
+  std::vector<FileKey> victims;
+  for (auto& [key, file] : files_.files()) {
+    if (wanted <= 0) break;
+    if (file.state == FollowedFile::State::kReleasing) --wanted;  // on its way already
+    if (file.state != FollowedFile::State::kOpen || file.names.empty()) continue;
+    const bool quiet = std::none_of(file.tails.begin(), file.tails.end(),
+                                    [&](TailId id) { return files_.at(id).hot; });
+    if (!quiet || !look_at(file) || !files_.acked_to_size(file)) continue;
+    victims.push_back(key);
+    --wanted;
+  }
+  for (const FileKey& key : victims) release(files_.at(key));
+}
+
+void Steward::release(FollowedFile& file) {
+  SLUICE_CHECK(file.state == FollowedFile::State::kOpen, "a file is let go once");
+  for (TailId id : file.tails) {
+    order(files_.at(id), ShardOrder::Kind::kRelease);
+    files_.at(id).released = false;
+  }
+  // From here on no order may name its tails: the shard forgets them when it answers.
+  file.state = FollowedFile::State::kReleasing;
+  if (file.tails.empty()) close_file(file);
+}
+
+void Steward::tail_released(const ShardReport& report) {
+  FollowedTail& tail = files_.at(report.tail);
+  tail.released = true;
+  FollowedFile& file = files_.at(tail.file);
+  const bool all = std::all_of(file.tails.begin(), file.tails.end(),
+                               [&](TailId id) { return files_.at(id).released; });
+  if (all && !stopping_) close_file(file);
+}
+
+void Steward::close_file(FollowedFile& file) {
+  look_at(file);
+  // Grown while the shards let go: then it goes on with new tails.
+  const bool delivered = files_.acked_to_size(file);
+  const bool gone = delivered && file.names.empty();
+  for (TailId id : std::vector<TailId>(file.tails)) {
+    FollowedTail& tail = files_.at(id);
+    const int64_t number = tail.row;
+    const SourceId source = tail.source;
+    const DestinationId destination = tail.destination;
+    update_row(tail);
+    files_.remove_tail(id);
+    rows_.detach(number);
+    if (!delivered && adopt(file, source, destination, false)) continue;
+    if (delivered && !gone) continue;
+    CheckpointRow row = rows_.at(number);
+    row.gone = gone;
+    row.updated = wall_;
+    rows_.put(row);
+    leave_row(number, file.unlinked, now_);
+  }
+  rows_changed();
+  file.state = FollowedFile::State::kOpen;
+  if (!delivered) return;
+  world_.disk.close(std::exchange(file.handle, FileHandle{}));
+  --open_files_;
+  leaving_.erase(file.key);
+  if (room_at_ != kNever) room_at_ = now_;
+  if (!gone) {
+    file.state = FollowedFile::State::kParked;
+    return;
+  }
+  world_.metrics.files_retired.add();
+  world_.log.event(Severity::kInfo, "file.retired", "the file is gone and delivered to its end",
+                   {{"path", file.path}});
+  files_.remove_file(file.key);
+}
+
+Survey Steward::sum_up() {
+  Survey survey;
+  survey.tails = files_.tails().size();
+  survey.open_files = open_files_;
+  survey.files = files_.files().size() + unopened_.size();
+  for (auto& [key, file] : files_.files()) {
+    const bool at_rest = std::all_of(file.tails.begin(), file.tails.end(), [&](TailId id) {
+      const FollowedTail& tail = files_.at(id);
+      return !tail.hot && tail.acked_to(tail.rest_size) && tail.rest_size >= Bytes(0);
+    });
+    // Files at rest are not looked at: a hint wakes them, and ten thousand of them would cost 5 ms.
+    if (!at_rest && file.handle.valid()) look_at(file);
+    for (TailId id : file.tails) {
+      FollowedTail& tail = files_.at(id);
+      const FileOffset size(file.size.value), committed = tail.window.committed();
+      if (size > committed) {
+        survey.lag += size - committed;
+        ++survey.tails_behind;
+      }
+      survey.lag_age = std::max(survey.lag_age, age_behind(tail.marks, committed, size, now_));
+    }
+  }
+  for (const auto& [path, unopened] : unopened_) {
+    if (!unopened.wants_room) continue;
+    if (const auto stat = world_.disk.stat(path); stat.ok()) survey.lag += stat->size;
+  }
+  return survey;
+}
+
+Survey Steward::survey(MonoTime now) {
+  now_ = now;
+  const Survey survey = sum_up();
+  world_.metrics.lag_bytes.set(survey.lag.value);
+  world_.metrics.lag_ns.set(survey.lag_age.value);
+  return survey;
+}
+
+}  // namespace sluice
