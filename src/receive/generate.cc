@@ -8,6 +8,7 @@
 
 #include <cstdio>
 
+#include "receive/clocks.h"
 #include "receive/durable_file.h"
 #include "receive/generate_options.h"
 #include "receive/log_writer.h"
@@ -69,13 +70,13 @@ int generate_main(std::span<char* const> args) {
         writer.failed_path(), opened.error(),
         "Files without a ledger cannot be continued: remove them or choose another --out.");
   }
-  const MonoTime begin = LogWriter::now();
+  const MonoTime begin = read_mono_clock();
   const Result<void> ran = writer.run(stop_requested);
   if (!ran.ok()) complain(writer.failed_path(), ran.error(), "The ledger tells what was written.");
   if (auto wrote = write_ledger(writer.ledger(), options.ledger); !wrote.ok()) {
     return complain(options.ledger, wrote.error(), "Choose another place with --ledger.");
   }
-  if (!options.quiet) print_summary(writer, LogWriter::now() - begin);
+  if (!options.quiet) print_summary(writer, read_mono_clock() - begin);
   return ran.ok() ? 0 : 1;
 }
 

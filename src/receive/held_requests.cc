@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <new>
 
+#include "receive/http_exchange.h"
+
 namespace sluice {
 
 HeldRequest& HeldRequests::hold(h2o_req_t* request) {
@@ -36,8 +38,7 @@ std::optional<HeldRequest> HeldRequests::take_due(MonoTime now) {
 void HeldRequests::expire_hung_up() {
   for (HeldRequest* held : list_) {
     if (held->due != kNever) continue;
-    h2o_conn_t* const connection = held->request->conn;
-    pollfd poller{h2o_socket_get_fd(connection->callbacks->get_socket(connection)), POLLRDHUP, 0};
+    pollfd poller{descriptor_of(held->request), POLLRDHUP, 0};
     if (::poll(&poller, 1, 0) > 0 && (poller.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
       held->due = MonoTime(0);
       held->resets = true;

@@ -2,13 +2,12 @@
 #include "receive/log_writer.h"
 
 #include <fmt/format.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 
-#include "sluice/check.h"
+#include "receive/clocks.h"
 
 namespace sluice {
 namespace {
@@ -21,12 +20,6 @@ constexpr size_t kChunkBytes = 256u << 10;
 constexpr double kSingleLinesPerSecondMax = 20'000;
 constexpr Duration kTick = 1_ms;
 constexpr uint64_t kRacedLines = 8;
-
-int64_t wall_clock_ns() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
-}
 
 void sleep_until(MonoTime time) {
   timespec at{};
@@ -46,12 +39,6 @@ LedgerStream past_of(const Ledger& past, uint32_t stream, const std::string& pat
 }
 
 }  // namespace
-
-MonoTime LogWriter::now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return MonoTime(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
-}
 
 LogWriter::LogWriter(const GenerateOptions& options, const Ledger& past)
     : options_(options),
@@ -81,7 +68,7 @@ Result<void> LogWriter::open() {
 }
 
 Result<void> LogWriter::run(const volatile sig_atomic_t& stop) {
-  begin_ = now();
+  begin_ = read_mono_clock();
   if (options_.rotate_every) next_rotation_ = begin_ + *options_.rotate_every;
   if (!options_.quiet && ::isatty(STDERR_FILENO) == 1) next_progress_ = begin_ + 1_s;
   auto ran = options_.rate ? run_at_rate(stop) : run_flat_out(stop);
@@ -99,7 +86,7 @@ bool LogWriter::is_complete(MonoTime now) const {
 }
 
 Result<void> LogWriter::run_flat_out(const volatile sig_atomic_t& stop) {
-  for (MonoTime time = begin_; stop == 0 && !is_complete(time); time = now()) {
+  for (MonoTime time = begin_; stop == 0 && !is_complete(time); time = read_mono_clock()) {
     Output& output = outputs_[turn_];
     turn_ = (turn_ + 1) % outputs_.size();
     fill(output, kChunkBytes);
@@ -121,16 +108,16 @@ double LogWriter::due_now(MonoTime now) const {
 }
 
 Result<void> LogWriter::run_at_rate(const volatile sig_atomic_t& stop) {
-  for (MonoTime time = begin_; stop == 0 && !is_complete(time); time = now()) {
+  for (MonoTime time = begin_; stop == 0 && !is_complete(time); time = read_mono_clock()) {
     if (auto wrote = write_due_lines(due_now(time)); !wrote.ok()) return wrote;
     for (Output& output : outputs_) {
       if (auto rotated = rotate_if_large(output); !rotated.ok()) return rotated;
     }
     if (auto rotated = rotate_all_if_due(time); !rotated.ok()) return rotated;
     show_progress(time);
-    const double ahead = written_units() - due_now(now());
+    const double ahead = written_units() - due_now(read_mono_clock());
     const Duration until_due(static_cast<int64_t>(ahead / options_.rate->per_second * 1e9));
-    MonoTime wake = now() + std::max(until_due, kTick / 10);
+    MonoTime wake = read_mono_clock() + std::max(until_due, kTick / 10);
     if (options_.duration) wake = std::min(wake, begin_ + *options_.duration);
     sleep_until(wake);
   }
@@ -144,7 +131,7 @@ Result<void> LogWriter::write_due_lines(double due) {
     Output& output = outputs_[turn_];
     turn_ = (turn_ + 1) % outputs_.size();
     if (single) {
-      add_line(output, wall_clock_ns());
+      add_line(output, read_clock_ns(CLOCK_REALTIME));
     } else {
       // The share of one file, so that all files grow in every tick.
       const double units_left = (due - written_units()) / static_cast<double>(outputs_.size());
@@ -157,7 +144,7 @@ Result<void> LogWriter::write_due_lines(double due) {
 }
 
 void LogWriter::fill(Output& output, size_t bytes) {
-  const int64_t stamp_ns = wall_clock_ns();
+  const int64_t stamp_ns = read_clock_ns(CLOCK_REALTIME);
   while (room_for_line() && (buffer_bytes_ < bytes || !output.stream.next_starts_event())) {
     add_line(output, stamp_ns);
   }
@@ -197,12 +184,13 @@ Result<void> LogWriter::rotate(Output& output) {
   failed_path_ = output.file.path();
   if (options_.rotation != Rotation::kCopyTruncate) return output.file.rotate();
   if (!options_.race) {
-    sleep_until(now() + options_.settle);
+    sleep_until(read_mono_clock() + options_.settle);
     return output.file.rotate();
   }
   return output.file.rotate([&]() -> Result<void> {
     const uint64_t first = output.stream.ledger().lines;
-    for (uint64_t i = 0; i < kRacedLines && room_for_line(); ++i) add_line(output, wall_clock_ns());
+    for (uint64_t i = 0; i < kRacedLines && room_for_line(); ++i)
+      add_line(output, read_clock_ns(CLOCK_REALTIME));
     if (output.stream.ledger().lines == first) return {};
     output.stream.note_raced(first, output.stream.ledger().lines - 1);
     return flush(output);

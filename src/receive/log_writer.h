@@ -39,8 +39,6 @@ class LogWriter {
   uint64_t rotations() const;
   const std::string& failed_path() const { return failed_path_; }
 
-  static MonoTime now();
-
  private:
   struct Output {
     GeneratedStream stream;

@@ -3,17 +3,18 @@
 
 #include <fmt/format.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
 #include <list>
 
+#include "receive/clocks.h"
 #include "receive/durable_file.h"
 #include "receive/fault_plan.h"
 #include "receive/h2o_api.h"
 #include "receive/held_requests.h"
+#include "receive/http_exchange.h"
 #include "receive/listener.h"
 #include "receive/tls_context.h"
 
@@ -27,89 +28,11 @@ constexpr Duration kQuiet = 50_ms;    // no request in progress for so long: dra
 constexpr Duration kCloseMax = 1_s;   // for libh2o to let go of its connections
 constexpr Duration kHungCheck = 100_ms;
 constexpr Duration kIdleTurn = 60_s;
+constexpr const char* kJson = "application/json";
 constexpr uint64_t kIdleConnectionMs = 600'000;
 // The first read of a body takes this much at once. libh2o's own 4 KiB would double its way up,
 // copying, through seven reads per body of 256 KiB.
 constexpr size_t kReadBufferBytes = 512u << 10;
-
-MonoTime mono_now() {
-  timespec time{};
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return MonoTime(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
-}
-
-WallTime wall_now() {
-  timespec time{};
-  clock_gettime(CLOCK_REALTIME, &time);
-  return WallTime(int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec);
-}
-
-std::string_view view(const h2o_iovec_t& text) {
-  return {text.base, text.len};
-}
-
-std::string_view header(h2o_req_t* request, const h2o_token_t* token) {
-  const ssize_t at = h2o_find_header(&request->headers, token, -1);
-  return at < 0 ? std::string_view() : view(request->headers.entries[at].value);
-}
-
-std::string_view header(h2o_req_t* request, std::string_view lower_name) {
-  const ssize_t at =
-      h2o_find_header_by_str(&request->headers, lower_name.data(), lower_name.size(), -1);
-  return at < 0 ? std::string_view() : view(request->headers.entries[at].value);
-}
-
-const char* reason_of(int status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 413:
-      return "Payload Too Large";
-    case 415:
-      return "Unsupported Media Type";
-    case 429:
-      return "Too Many Requests";
-    case 500:
-      return "Internal Server Error";
-    case 503:
-      return "Service Unavailable";
-    default:
-      return "Status";
-  }
-}
-
-void send_answer(h2o_req_t* request, int status, std::string_view text, const char* type,
-                 std::optional<int> retry_after_s) {
-  request->res.status = status;
-  request->res.reason = reason_of(status);
-  request->res.content_length = text.size();
-  h2o_add_header(&request->pool, &request->res.headers, H2O_TOKEN_CONTENT_TYPE, nullptr, type,
-                 std::strlen(type));
-  if (status == 405) {
-    h2o_add_header_by_str(&request->pool, &request->res.headers, H2O_STRLIT("allow"), 1, nullptr,
-                          H2O_STRLIT("POST, GET"));
-  }
-  if (retry_after_s) {
-    const std::string seconds = std::to_string(*retry_after_s);
-    const h2o_iovec_t kept = h2o_strdup(&request->pool, seconds.data(), seconds.size());
-    h2o_add_header_by_str(&request->pool, &request->res.headers, H2O_STRLIT("retry-after"), 1,
-                          nullptr, kept.base, kept.len);
-  }
-  h2o_send_inline(request, text.data(), text.size());
-}
-
-void send_reset(h2o_req_t* request) {
-  h2o_conn_t* const connection = request->conn;
-  reset_connection(h2o_socket_get_fd(connection->callbacks->get_socket(connection)));
-  request->http1_is_persistent = 0;
-  send_answer(request, 503, "", "text/plain", std::nullopt);  // into a dead socket: lets libh2o end
-}
 
 }  // namespace
 
@@ -221,7 +144,7 @@ void ReceiveServer::Loop::turn(Duration longest) {
 }
 
 Duration ReceiveServer::Loop::until_next_work() const {
-  const MonoTime now = mono_now();
+  const MonoTime now = read_mono_clock();
   Duration wait = kIdleTurn;
   if (held.next_due() != kNever) wait = std::min(wait, held.next_due() - now + 1_ms);
   if (!held.empty()) wait = std::min(wait, kHungCheck);
@@ -264,20 +187,19 @@ void ReceiveServer::Loop::on_stop(h2o_socket_t* socket, const char*) {
 
 int ReceiveServer::Loop::on_request(h2o_handler_t* handler, h2o_req_t* request) {
   Loop* const loop = reinterpret_cast<Handler*>(handler)->loop;
-  const std::string_view method = view(request->method);
+  const std::string_view method = text_of(request->method);
   if (method == "POST") {
     loop->take_ingest(request);
   } else if (method == "GET" || method == "HEAD") {
     loop->take_get(request);
   } else {
-    send_answer(request, 405, "{\"error\":\"send lines with POST\"}\n", "application/json",
-                std::nullopt);
+    send_answer(request, HttpAnswer{405, "{\"error\":\"send lines with POST\"}\n", kJson, {}});
   }
   return 0;
 }
 
 void ReceiveServer::Loop::take_get(h2o_req_t* request) {
-  const std::string_view path = view(request->path_normalized);
+  const std::string_view path = text_of(request->path_normalized);
   std::string text = "{\"error\":\"POST lines here, or GET /health, /stats or /verify\"}\n";
   int status = 404;
   if (path == "/health") {
@@ -285,12 +207,12 @@ void ReceiveServer::Loop::take_get(h2o_req_t* request) {
     text = "{\"status\":\"ok\"}\n";
   } else if (path == "/stats") {
     status = 200;
-    text = stats->json(static_cast<double>((mono_now() - begin).value) / 1e9);
+    text = stats->json(static_cast<double>((read_mono_clock() - begin).value) / 1e9);
   } else if (path == "/verify" && options.verify) {
     status = 200;
     text = verify_text();
   }
-  send_answer(request, status, text, "application/json", std::nullopt);
+  send_answer(request, HttpAnswer{status, text, kJson, {}});
 }
 
 void ReceiveServer::Loop::take_ingest(h2o_req_t* request) {
@@ -311,7 +233,7 @@ void ReceiveServer::Loop::take_ingest(h2o_req_t* request) {
   HeldRequest& waiting = held.hold(request);
   waiting.answer = std::move(decided);
   waiting.retry_after_s = fault.retry_after_s;
-  waiting.due = fault.delay.value == 0 ? MonoTime(0) : mono_now() + fault.delay;
+  waiting.due = fault.delay.value == 0 ? MonoTime(0) : read_mono_clock() + fault.delay;
   waiting.owes_commit = owes_commit;
   waiting.resets = resets;
 }
@@ -321,17 +243,17 @@ IngestAnswer ReceiveServer::Loop::decide_answer(h2o_req_t* request, const FaultD
     return IngestAnswer{fault.status, "{\"error\":\"injected fault\"}\n"};
   }
   IngestRequest ingest_request;
-  ingest_request.content_type = header(request, H2O_TOKEN_CONTENT_TYPE);
-  ingest_request.content_encoding = header(request, H2O_TOKEN_CONTENT_ENCODING);
-  ingest_request.idempotency_key = header(request, "idempotency-key");
-  ingest_request.body = view(request->entity);
-  return ingest->take(ingest_request, wall_now());
+  ingest_request.content_type = request_header(request, H2O_TOKEN_CONTENT_TYPE);
+  ingest_request.content_encoding = request_header(request, H2O_TOKEN_CONTENT_ENCODING);
+  ingest_request.idempotency_key = request_header(request, "idempotency-key");
+  ingest_request.body = text_of(request->entity);
+  return ingest->take(ingest_request, read_wall_clock());
 }
 
 void ReceiveServer::Loop::answer(h2o_req_t* request, const IngestAnswer& decided,
                                  std::optional<int> retry_after_s) {
   stats->answers[decided.status] += 1;
-  send_answer(request, decided.status, decided.text, "application/json", retry_after_s);
+  send_answer(request, HttpAnswer{decided.status, decided.text, kJson, retry_after_s});
 }
 
 void ReceiveServer::Loop::commit() {
@@ -346,7 +268,7 @@ void ReceiveServer::Loop::commit() {
 void ReceiveServer::Loop::answer_due() {
   if (held.empty()) return;
   held.expire_hung_up();
-  const MonoTime now = mono_now();
+  const MonoTime now = read_mono_clock();
   while (const auto due = held.take_due(now)) {
     if (due->resets) {
       send_reset(due->request);
@@ -357,7 +279,7 @@ void ReceiveServer::Loop::answer_due() {
 }
 
 void ReceiveServer::Loop::follow_outages() {
-  const bool outage = !stopping && faults.is_outage(mono_now() - begin);
+  const bool outage = !stopping && faults.is_outage(read_mono_clock() - begin);
   if (outage == in_outage || stopping) return;
   in_outage = outage;
   if (!outage) {
@@ -372,7 +294,7 @@ void ReceiveServer::Loop::follow_outages() {
 }
 
 void ReceiveServer::Loop::show_progress() {
-  const MonoTime now = mono_now();
+  const MonoTime now = read_mono_clock();
   if (now < next_progress) return;
   next_progress = now + 1_s;
   fmt::print(stderr, "\r\x1b[K{} lines, {} requests, {:.1f} MB raw, {:.1f} MB on the wire",
@@ -400,21 +322,22 @@ void ReceiveServer::Loop::drain() {
   h2o_socket_close(listening);
   (void)listener.pause();
   h2o_context_request_shutdown(&context);
-  const MonoTime deadline = mono_now() + kDrainMax;
-  MonoTime busy_until = mono_now();
-  for (MonoTime now = busy_until; now < deadline && now < busy_until + kQuiet; now = mono_now()) {
+  const MonoTime deadline = read_mono_clock() + kDrainMax;
+  MonoTime busy_until = read_mono_clock();
+  for (MonoTime now = busy_until; now < deadline && now < busy_until + kQuiet;
+       now = read_mono_clock()) {
     turn(10_ms);
-    if (has_request_in_progress()) busy_until = mono_now();
+    if (has_request_in_progress()) busy_until = read_mono_clock();
   }
 }
 
 void ReceiveServer::Loop::tear_down() {
-  const MonoTime deadline = mono_now() + kCloseMax;
+  const MonoTime deadline = read_mono_clock() + kCloseMax;
   for (Connection& connection : connections) reset_connection(h2o_socket_get_fd(connection.socket));
   do {
     while (auto hanging = held.take_due(kNever)) send_reset(hanging->request);
     h2o_evloop_run(events, 10);
-  } while (!connections.empty() && mono_now() < deadline);
+  } while (!connections.empty() && read_mono_clock() < deadline);
   h2o_socket_close(stop_socket);
   h2o_evloop_run(events, 0);
   if (!connections.empty()) return;  // a stuck connection refers to the loop: the exit ends both
@@ -439,7 +362,7 @@ std::string ReceiveServer::open() {
     std::string wrong = make_tls_context(loop.options.cert, loop.options.key, &loop.tls);
     if (!wrong.empty()) return wrong;
   }
-  loop.begin = mono_now();
+  loop.begin = read_mono_clock();
   return loop.listener.open(loop.options.listen_host, loop.options.listen_port);
 }
 
@@ -467,7 +390,7 @@ void ReceiveServer::stop() noexcept {
 }
 
 double ReceiveServer::uptime_seconds() const {
-  return static_cast<double>((mono_now() - loop_->begin).value) / 1e9;
+  return static_cast<double>((read_mono_clock() - loop_->begin).value) / 1e9;
 }
 
 }  // namespace sluice
