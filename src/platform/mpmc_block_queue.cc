@@ -5,9 +5,18 @@
 #include "sluice/line_block.h"
 
 namespace sluice {
+namespace {
 
+constexpr size_t kSlots = moodycamel::ConcurrentQueueDefaultTraits::BLOCK_SIZE;
+
+}  // namespace
+
+// The queue's memory goes round in pieces of kSlots, and a thief that was preempted while it took
+// an element keeps a whole piece from being used again: so one more for every shard.
 MpmcBlockQueue::MpmcBlockQueue(uint32_t shards, size_t blocks_max)
-    : queue_(blocks_max, shards, 0), shards_(shards), seats_(std::make_unique<Seat[]>(shards)) {
+    : queue_(blocks_max + kSlots * (shards + size_t{3}), shards, 0),
+      shards_(shards),
+      seats_(std::make_unique<Seat[]>(shards)) {
   SLUICE_CHECK(shards > 0 && blocks_max > 0, "somebody publishes something");
   tokens_.reserve(shards);
   for (uint32_t i = 0; i < shards; ++i) {
@@ -29,8 +38,9 @@ void MpmcBlockQueue::publish(ShardId shard, LineBlock* block) {
   }
   // Counted first: who sees the block must not find the count below it.
   seat.shared.fetch_add(1, std::memory_order_relaxed);
-  SLUICE_CHECK(queue_.try_enqueue(tokens_[shard.value], block),
-               "there are no more blocks than buffers");
+  if (queue_.try_enqueue(tokens_[shard.value], block)) return;
+  // The memory is there for sure only per producer and not in sum: one piece more, once.
+  SLUICE_CHECK(queue_.enqueue(tokens_[shard.value], block), "memory for the queue");
 }
 
 LineBlock* MpmcBlockQueue::take_shared(uint32_t shard) {

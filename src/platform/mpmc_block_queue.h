@@ -5,7 +5,8 @@
 // Out:     a shard's own blocks, oldest first; another shard's, from the one with the most.
 // Owns:    nothing but room for the pointers. Blocks lie in their read buffers.
 // Thread:  publish() and take_own() of a shard on its thread; steal() and waiting() on any.
-// Limits:  as many blocks as there are read buffers: a block that finds no room is a bug.
+// Limits:  as many blocks as there are read buffers. Memory for them is there from the start; in a
+//          rare race of thieves the queue allocates one piece more and keeps it.
 // Why so:  one queue with a token per shard, so that one's own blocks (warm in this core's cache)
 //          can be taken apart from the others'. Blocks that must keep their file's order are never
 //          offered to other shards: they wait in a plain ring of their own, taken in turn with the

@@ -3,8 +3,9 @@
 //
 // In:      values, each producer under its own index and with its own token.
 // Out:     values; per producer in order.
-// Owns:    what is inside, and memory for `capacity` values, allocated when it is made. A producer
-//          that fills more than 256 blocks of 32 makes the queue allocate once more.
+// Owns:    what is inside, and memory for `capacity` values, allocated when it is made. In rare
+//          races, and for a producer that fills more than 256 pieces of 32, the queue allocates one
+//          piece more and keeps it.
 // Thread:  any number of consumers; one thread per producer index. Lock-free.
 // Limits:  `capacity` values at most; with several producers at the very limit push() may answer
 //          false one value early.
@@ -47,7 +48,8 @@ class MpmcChannel final : public Channel<T> {
       size_.fetch_sub(1, std::memory_order_relaxed);
       return false;
     }
-    // Leaves the value alone when it answers false: no memory reserved for so long a queue.
+    // Leaves the value alone when it answers false: a consumer that was preempted while it took an
+    // element keeps a piece of the queue's memory from being used again.
     if (queue_.try_enqueue(tokens_[producer], std::move(value))) return true;
     SLUICE_CHECK(queue_.enqueue(tokens_[producer], std::move(value)), "memory for the queue");
     return true;
