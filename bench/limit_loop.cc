@@ -61,7 +61,7 @@ Result<Codec> make_codec(const std::string& name) {
 class Loop {
  public:
   Loop(const LimitOptions& options, Codec codec)
-      : options_(options), codec_(std::move(codec)), block_(kBlockBytes), ends_(kBlockBytes) {
+      : codec_(std::move(codec)), block_(kBlockBytes), ends_(kBlockBytes) {
     origin_.host = "web-01.example.com";
     origin_.path = options.file;
     body_.soft_limit = options.body_bytes;
@@ -122,7 +122,6 @@ class Loop {
     body_.size = 0;
   }
 
-  const LimitOptions& options_;
   Codec codec_;
   std::vector<uint8_t> block_;
   std::vector<uint32_t> ends_;

@@ -54,8 +54,8 @@ class Igzip final : public Compressor {
  private:
   const int level_;
   std::vector<uint8_t> level_buffer_;
-  // Zeroed, because isal_deflate_stateless_init() leaves `hist_bits` alone: what the heap held there
-  // limits the distance of matches, and bodies come out twelve times as long.
+  // Zeroed, because isal_deflate_stateless_init() leaves `hist_bits` alone: whatever the heap held
+  // there limits the distance of matches, and bodies come out twelve times as long.
   isal_zstream stream_{};
 };
 
