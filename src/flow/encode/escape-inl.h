@@ -185,8 +185,16 @@ HWY_INLINE uint8_t* EscapeSixteen(Bytes16 bytes, const uint8_t* line, uint32_t t
   const uint32_t valid = (1u << take) - 1;
   const uint32_t special = Bits16(is_special) & valid;
   if (HWY_UNLIKELY((Bits16(is_control) & valid) != 0)) {
-    for (uint32_t i = 0; i < take; ++i) out = escape_byte(line[i], out);
-    return out;
+    // The table has 16 entries, which covers all controls that have a letter.
+    const auto letter = hn::TableLookupBytes(hn::LoadU(kD16, kControlLetters),
+                                             hn::And(bytes, hn::Set(kD16, uint8_t{0x0F})));
+    const auto no_letter =
+        hn::And(is_control, hn::Or(letter == hn::Zero(kD16), hn::Set(kD16, uint8_t{0x0F}) < bytes));
+    if ((Bits16(no_letter) & valid) != 0) {
+      for (uint32_t i = 0; i < take; ++i) out = escape_byte(line[i], out);
+      return out;
+    }
+    bytes = hn::IfThenElse(is_control, letter, bytes);
   }
   const uint32_t low = special & 0xFF;
   const uint32_t high = special >> 8;
