@@ -9,8 +9,7 @@
 //          connection.
 // Fails:   as a closed connection, which the parser understands.
 // Why so:  httplib 0.11.4 bounds one line and one wait, not their sum: a peer that sends a byte
-//          per second, or headers without end, would hold a worker for ever. Its own stream also
-//          refuses descriptors above 1,023, and an agent with many log files has those.
+//          per second, or headers without end, would hold a worker for ever.
 #pragma once
 
 #include <httplib.h>
@@ -38,7 +37,7 @@ class AdminConnection final : public httplib::Stream {
   ssize_t write(const char* from, size_t size) override;
   void get_remote_ip_and_port(std::string& ip, int& port) const override;
   void get_local_ip_and_port(std::string& ip, int& port) const override;
-  socket_t socket() const override { return -1; }  // nothing of ours needs it; see "Why so"
+  socket_t socket() const override { return -1; }  // only httplib's own sockets need it
 
   // Says that the answer is complete and waits a moment for the peer to take it: closing with
   // unread bytes would reset the connection and with it the answer.

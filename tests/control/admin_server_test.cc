@@ -266,6 +266,14 @@ TEST_F(AdminServerTest, AnswersAgainAfterSilentClientsHeldEveryThread) {
 TEST_F(AdminServerTest, StopsAtOnceUnderOpenConnections) {
   std::vector<int> open;
   for (int i = 0; i < 6; ++i) open.push_back(connect_to(port_));
+  // Both threads hold one of them when a further request stays without an answer.
+  const std::string request = "GET / HTTP/1.0\r\n\r\n";
+  for (bool answered = true; answered;) {
+    open.push_back(connect_to(port_));
+    (void)!::send(open.back(), request.data(), request.size(), MSG_NOSIGNAL);
+    pollfd polled{.fd = open.back(), .events = POLLIN, .revents = 0};
+    answered = ::poll(&polled, 1, 50) > 0;
+  }
   const auto start = SteadyClock::now();
   server_->stop();
   EXPECT_LT(seconds_since(start), 1.0);
