@@ -169,7 +169,7 @@ int check_main(std::span<char* const> args, const Environment& environment, cons
   if (!outcome.ok()) {
     const auto count = std::count_if(
         outcome.problems.begin(), outcome.problems.end(),
-        [](const ConfigProblem& problem) { return problem.severity == Severity::kError; });
+        [](const ConfigProblem& problem) { return problem.severity == ProblemSeverity::kError; });
     write(errors,
           fmt::format("configuration is wrong: {} error{}\n", count, count == 1 ? "" : "s"));
     return kExitConfiguration;

@@ -86,7 +86,7 @@ void warn_without_effect(const Layers& layers, ProblemList& problems) {
 
 bool ConfigOutcome::ok() const {
   return std::none_of(problems.begin(), problems.end(), [](const ConfigProblem& problem) {
-    return problem.severity == Severity::kError;
+    return problem.severity == ProblemSeverity::kError;
   });
 }
 

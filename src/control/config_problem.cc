@@ -7,7 +7,7 @@
 
 namespace sluice {
 
-void ProblemList::add(const Place& place, Severity severity, std::string message) {
+void ProblemList::add(const Place& place, ProblemSeverity severity, std::string message) {
   if (problems_.size() >= kProblemsMax) return;
   ConfigProblem problem{place.origin, place.line, place.column, severity, std::move(message)};
   if (std::find(problems_.begin(), problems_.end(), problem) == problems_.end())
@@ -16,7 +16,7 @@ void ProblemList::add(const Place& place, Severity severity, std::string message
 
 bool ProblemList::has_errors() const {
   return std::any_of(problems_.begin(), problems_.end(), [](const ConfigProblem& problem) {
-    return problem.severity == Severity::kError;
+    return problem.severity == ProblemSeverity::kError;
   });
 }
 
@@ -38,7 +38,7 @@ std::string format_problems(std::span<const ConfigProblem> problems) {
       text.append(":").append(std::to_string(problem.line));
       text.append(":").append(std::to_string(problem.column));
     }
-    text += problem.severity == Severity::kError ? ": error: " : ": warning: ";
+    text += problem.severity == ProblemSeverity::kError ? ": error: " : ": warning: ";
     text += problem.message;
     text += '\n';
   }

@@ -26,13 +26,13 @@ struct Place {
   bool operator==(const Place&) const = default;
 };
 
-enum class Severity : unsigned char { kWarning, kError };
+enum class ProblemSeverity : unsigned char { kWarning, kError };
 
 struct ConfigProblem {
   std::string file;
   int line = 0;
   int column = 0;
-  Severity severity = Severity::kError;
+  ProblemSeverity severity = ProblemSeverity::kError;
   std::string message;
 
   bool operator==(const ConfigProblem&) const = default;
@@ -44,17 +44,17 @@ class ProblemList {
   static constexpr size_t kProblemsMax = 256;
 
   void error(const Place& place, std::string message) {
-    add(place, Severity::kError, std::move(message));
+    add(place, ProblemSeverity::kError, std::move(message));
   }
   void warning(const Place& place, std::string message) {
-    add(place, Severity::kWarning, std::move(message));
+    add(place, ProblemSeverity::kWarning, std::move(message));
   }
   bool has_errors() const;
   // In the order of places, ready to be shown.
   std::vector<ConfigProblem> sorted() &&;
 
  private:
-  void add(const Place& place, Severity severity, std::string message);
+  void add(const Place& place, ProblemSeverity severity, std::string message);
 
   std::vector<ConfigProblem> problems_;
 };
