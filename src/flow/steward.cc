@@ -156,9 +156,10 @@ void Steward::take_home() {
 void Steward::look_at_hints() {
   hints_postponed_ = now_ < hints_wanted_at();
   if (hints_postponed_) return;
-  last_hint_look_ = now_;
   hints_.clear();
   const bool lost = world_.feed.poll(hints_);
+  // Only a look that found something is followed by a pause: a quiet feed wakes nobody.
+  if (lost || !hints_.empty()) last_hint_look_ = now_;
   if (lost) {
     world_.metrics.event_overflows.add();
     return reconcile();
