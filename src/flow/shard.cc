@@ -207,9 +207,9 @@ MonoTime Shard::next_turn(MonoTime now) const {
     if (!road->parts.gauge->has_credit()) {
       by(now + settings_.credit_retry);
     } else if (flights_.empty()) {
-      by(road->buffers_held.load(std::memory_order_relaxed) < buffers_per_road_
-             ? now
-             : now + settings_.tick);
+      const bool has_buffers =
+          road->buffers_held.load(std::memory_order_relaxed) < buffers_per_road_;
+      by(has_buffers && !road->awaits_oversize ? now : now + settings_.tick);
     }
   }
   const bool waits_for_thieves = draining_ && !drained_;

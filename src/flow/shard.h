@@ -126,7 +126,9 @@ class Shard {
                  MonoTime now, WallTime wall);
   void replace_content(Seat& seat, MonoTime now);
   void publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool continuation);
+  static bool readable(const Seat& seat);
   bool start_read(Road& road, MonoTime now);
+  void submit_read(Seat& seat, ReadBuffer& buffer, MonoTime now);
   void drop_buffer(Road& road, ReadBuffer& buffer);
   void list(Seat& seat);  // puts the tail where its mode belongs
   void report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32_t sys_errno);

@@ -36,8 +36,9 @@ struct Shard::Road {
 
   RoadParts parts;
   Batch batch;
-  std::deque<Seat*> ready;   // tails that may have text
-  std::deque<Work> pending;  // blocks to encode; more than one only while the lane has no room
+  std::deque<Seat*> ready;       // tails that may have text
+  std::deque<Work> pending;      // blocks to encode; more than one only while the lane has no room
+  bool awaits_oversize = false;  // a long line found no buffer in this turn; its pool wakes us
   std::atomic<int32_t> buffers_held{0};
 
   explicit Road(RoadParts p) : parts(std::move(p)), batch(parts.body) {}

@@ -17,6 +17,10 @@ std::span<const uint8_t> as_text(std::span<const std::byte> bytes) {
 
 }  // namespace
 
+bool Shard::readable(const Seat& seat) {
+  return seat.tail.mode() == TailMode::kReady && !seat.tail.releasing();
+}
+
 void Shard::take_reads(MonoTime now, WallTime wall) {
   std::array<ReadDone, 16> done;
   for (;;) {
@@ -130,7 +134,9 @@ void Shard::start_reads(MonoTime now) {
 }
 
 bool Shard::start_read(Road& road, MonoTime now) {
-  while (!road.ready.empty() && road.ready.front()->tail.mode() != TailMode::kReady) {
+  road.awaits_oversize = false;
+  // A released tail is not read again, or it could not be let go between two reads.
+  while (!road.ready.empty() && !readable(*road.ready.front())) {
     road.ready.front()->listed_ready = false;
     road.ready.pop_front();
   }
@@ -141,25 +147,40 @@ bool Shard::start_read(Road& road, MonoTime now) {
   }
   if (flights_.size() >= parts_.io->reads_in_flight_max()) return false;
   if (road.buffers_held.load(std::memory_order_relaxed) >= buffers_per_road_) return false;
-  Seat& seat = *road.ready.front();
-  const bool oversize = seat.tail.wants_oversize();
-  ReadBuffer* buffer =
-      oversize ? parts_.buffers->take_oversize() : parts_.buffers->take(settings_.shard);
-  if (buffer == nullptr) return false;
-  road.ready.pop_front();
-  seat.listed_ready = false;
+  for (size_t left = road.ready.size(); left > 0; --left) {
+    Seat& seat = *road.ready.front();
+    road.ready.pop_front();
+    if (!readable(seat)) {
+      seat.listed_ready = false;
+      continue;
+    }
+    const bool oversize = seat.tail.wants_oversize();
+    ReadBuffer* buffer =
+        oversize ? parts_.buffers->take_oversize() : parts_.buffers->take(settings_.shard);
+    if (buffer != nullptr) {
+      submit_read(seat, *buffer, now);
+      return true;
+    }
+    // Buffers for long lines are few and shared by all: the files behind this one need not wait.
+    road.ready.push_back(&seat);
+    if (!oversize) return false;
+    road.awaits_oversize = true;
+  }
+  return false;
+}
 
+void Shard::submit_read(Seat& seat, ReadBuffer& buffer, MonoTime now) {
+  seat.listed_ready = false;
   const ReadWish wish = seat.tail.begin_read(now);
   ReadRequest request;
-  request.tag = static_cast<uint64_t>(buffer->index);
+  request.tag = static_cast<uint64_t>(buffer.index);
   request.file = seat.tail.file();
   request.offset = wish.offset;
-  request.into = buffer->text_with_head(wish.marker_bytes);
-  request.registered_buffer = buffer->registered;
-  road.buffers_held.fetch_add(1, std::memory_order_relaxed);
-  flights_.emplace(buffer->index, Flight{&seat, buffer, wish});
+  request.into = buffer.text_with_head(wish.marker_bytes);
+  request.registered_buffer = buffer.registered;
+  seat.road->buffers_held.fetch_add(1, std::memory_order_relaxed);
+  flights_.emplace(buffer.index, Flight{&seat, &buffer, wish});
   SLUICE_CHECK(parts_.io->submit(request), "fewer reads in flight than the ring takes");
-  return true;
 }
 
 void Shard::drop_buffer(Road& road, ReadBuffer& buffer) {

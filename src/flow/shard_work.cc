@@ -13,6 +13,9 @@ namespace {
 
 // A block costs about a millisecond; sockets and completions should not wait for more than a few.
 constexpr int kBlocksPerTurn = 4;
+// Bodies up to this size tell `level: auto` that the shard keeps up with ease. Raising it presses
+// larger bodies with the thrifty level: at 10 MB/s that was 8 % of a core against 3 %.
+constexpr size_t kCalmBodyBytes = size_t{32} << 10;
 
 }  // namespace
 
@@ -73,7 +76,8 @@ bool Shard::encode_front(Road& road, MonoTime now) {
                     batch.body().size >= batch.body().soft_limit;
   if (!full) return true;
   seal(road, now);
-  if (!done && block.origin->ordered) {
+  // Only behind lines of its own: a tail with nothing on its way would wait for an ack for ever.
+  if (!done && block.origin->ordered && work.next_line > 0) {
     return_rest_of_front(road);
     return true;
   }
@@ -117,6 +121,9 @@ void Shard::seal(Road& road, MonoTime now) {
   parts.encoder->finish(body);
   const std::span<const std::byte> encoded(reinterpret_cast<const std::byte*>(body.data),
                                            body.size);
+  // A small body with nothing behind it left because of its age: there is time to press it well.
+  const bool calm = body.size <= kCalmBodyBytes && road.pending.empty();
+  parts.compressor->set_pace(calm ? Pace::kCalm : Pace::kBehind);
   const Result<size_t> packed = parts.compressor->compress(encoded, parts.compressed);
   SLUICE_CHECK(packed.ok(), "the scratch holds any compressed body");
 
