@@ -28,7 +28,8 @@ Bytes overshoot(const PlanInput& input, int32_t buffers) {
 }
 
 int32_t oversize_count(const PlanInput& input) {
-  if (input.max_line.value <= static_cast<int64_t>(kBlockBytes)) return 0;
+  // A line of exactly a block's size needs room for its newline.
+  if (input.max_line.value < static_cast<int64_t>(kBlockBytes)) return 0;
   return input.shards > 2 ? 2 : 1;
 }
 
