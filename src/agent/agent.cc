@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "platform/pread_io.h"
+
+namespace sluice {
+namespace {
+
+// After the deadline of a stop the loops get this long to let go of what they hold.
+constexpr Duration kEndPatience{800'000'000};
+constexpr int kExitGood = 0;
+constexpr int kExitFailed = 1;
+
+std::string number(int64_t value) {
+  return std::to_string(value);
+}
+
+}  // namespace
+
+Agent::Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board)
+    : config_(config), parts_(parts), log_(log), board_(board) {}
+
+Agent::~Agent() {
+  parts_.steward_waker.detach();
+}
+
+std::string Agent::prepare() {
+  // The steward reads no log files through its loop, so the plainest one will do.
+  Result<std::unique_ptr<PreadIo>> io = PreadIo::create(LoopIoOptions{});
+  if (!io) return "cannot wait for events: " + io.error().message();
+  io_ = std::move(io).value();
+  Result<std::unique_ptr<StopSignals>> signals =
+      StopSignals::create(*io_, [this](const char* name, int count) { on_signal(name, count); });
+  if (!signals) return signals.error().message();
+  signals_ = std::move(signals).value();
+  parts_.steward_waker.attach(io_.get());
+  return start_loops();
+}
+
+std::string Agent::start_loops() {
+  loops_started_ = true;
+  for (auto& loop : parts_.loops) loop->start();
+  std::string problem;
+  for (auto& loop : parts_.loops) {
+    const std::string refusal = loop->wait_ready();
+    if (problem.empty()) problem = refusal;
+  }
+  return problem;
+}
+
+// Tells every loop to leave its thread; afterwards nobody here wakes one any more.
+void Agent::end_loops() {
+  if (!loops_started_ || end_told_) return;
+  end_told_ = true;
+  parts_.controls->end.store(true, std::memory_order_release);
+  wake_loops();
+  parts_.controls->nobody_wakes.count_down();
+}
+
+std::string Agent::start_steward() {
+  const Result<void> started = parts_.steward->start(parts_.clock.mono(), parts_.clock.wall());
+  if (started) return {};
+  const std::string& why = parts_.store->problem();
+  return why.empty() ? started.error().message() : why;
+}
+
+std::string Agent::io_backend() const {
+  for (const auto& loop : parts_.loops) {
+    if (loop->backend() == "pread") return "pread";
+  }
+  return "uring";
+}
+
+void Agent::announce() {
+  for (const auto& loop : parts_.loops) {
+    if (loop->note().empty()) continue;
+    log_.event(Severity::kInfo, "agent.io", loop->note());
+    break;
+  }
+  for (const DestinationConfig& destination : config_.destinations) {
+    log_.event(Severity::kInfo, "agent.started:" + destination.name,
+               "shipping to " + destination.endpoint, {{"destination", destination.name}});
+  }
+  const StewardMetrics& steward = parts_.steward_metrics;
+  log_.event(Severity::kInfo, "agent.running", "running",
+             {{"version", SLUICE_VERSION},
+              {"files", number(steward.files_added.get())},
+              {"resumed", number(steward.files_resumed.get())},
+              {"shards", number(parts_.shards)},
+              {"io", io_backend()},
+              {"state", config_.state_dir},
+              {"memory_bytes", number(parts_.plan.total().value)}});
+  log_.event(Severity::kDebug, "agent.memory", parts_.plan.table());
+}
+
+int Agent::run() {
+  const std::string problem = start_steward();
+  if (!problem.empty()) {
+    log_.event(Severity::kError, "agent.start", problem);
+    return kExitFailed;
+  }
+  announce();
+  turn_until_stopped();
+  return finish();
+}
+
+void Agent::on_signal(const char* name, int count) {
+  if (count > 1) {
+    // The store is transactional and everything that is not stored is read again: nothing is lost
+    // by leaving now, a little may be sent twice.
+    log_.event(Severity::kWarning, "agent.killed", "second signal: ending at once",
+               {{"signal", name}});
+    _exit(kExitFailed);
+  }
+  const MonoTime now = parts_.clock.mono();
+  stage_ = Stage::kDraining;
+  stop_deadline_ = now + config_.shutdown_timeout;
+  log_.event(Severity::kInfo, "agent.stopping",
+             "stopping: delivering what is in flight; a second signal ends at once",
+             {{"signal", name}});
+  parts_.steward->begin_stop();
+  parts_.controls->stop_deadline_ns.store(stop_deadline_.value, std::memory_order_release);
+  wake_loops();
+}
+
+void Agent::turn_until_stopped() {
+  while (stage_ != Stage::kEnding) {
+    const MonoTime now = parts_.clock.mono();
+    MonoTime next = parts_.steward->turn(now, parts_.clock.wall());
+    if (stage_ != Stage::kRunning) {
+      advance_stop(now);
+      next = std::min(next,
+                      stage_ == Stage::kDraining ? stop_deadline_ : stop_deadline_ + kEndPatience);
+    }
+    survey_if_wanted(now);
+    next = std::min(next, log_.turn(now));
+    if (stage_ != Stage::kEnding) io_->wait(wait_until(next, now));
+  }
+}
+
+void Agent::advance_stop(MonoTime now) {
+  const bool done = parts_.steward->stopped() && lanes_empty();
+  const bool out_of_patience = stage_ == Stage::kGivingBack && now >= stop_deadline_ + kEndPatience;
+  if (done || out_of_patience) {
+    stage_ = Stage::kEnding;
+    return;
+  }
+  if (stage_ == Stage::kDraining && now >= stop_deadline_) {
+    stage_ = Stage::kGivingBack;
+    parts_.controls->give_back.store(true, std::memory_order_release);
+    wake_loops();
+  }
+}
+
+// The next wait: not longer than the bell of homecoming parcels and the hints allow.
+MonoTime Agent::wait_until(MonoTime wanted, MonoTime now) {
+  // A lane that falls empty does not say so.
+  if (stage_ != Stage::kRunning) wanted = std::min(wanted, now + HomeBell::kLookAgain);
+  // Hints that come right after a look can wait: do not even be woken for them.
+  const bool watch = now >= parts_.steward->hints_wanted_at();
+  if (watch != hints_watched_ && parts_.feed_fd >= 0) {
+    io_->watch(parts_.feed_fd, watch ? POLLIN : 0, &hint_listener_);
+    hints_watched_ = watch;
+  }
+  if (!watch) wanted = std::min(wanted, parts_.steward->hints_wanted_at());
+  return parts_.home_bell.sleep_until(now, wanted);
+}
+
+void Agent::survey_if_wanted(MonoTime now) {
+  if (!board_.survey_wanted()) return;
+  const uint64_t ticket = board_.begin_survey();
+  const Survey survey = parts_.steward->survey(now);
+  AgentStatus status;
+  status.phase = stage_ == Stage::kRunning ? AgentPhase::kRunning : AgentPhase::kDraining;
+  status.lag = survey.lag;
+  status.lag_age = survey.lag_age;
+  status.files = static_cast<int64_t>(survey.files);
+  for (size_t i = 0; i < parts_.lane_metrics.size(); ++i) {
+    const LaneMetrics& lane = parts_.lane_metrics[i];
+    const bool asked = lane.sent_requests.get() > 0;
+    if (asked && lane.healthy.get() == 0) {
+      status.unhealthy.push_back("destination '" + config_.destinations[i].name +
+                                 "' does not take requests; see the log");
+    }
+  }
+  board_.publish(std::move(status), ticket);
+}
+
+bool Agent::lanes_empty() const {
+  return std::all_of(parts_.gauges.begin(), parts_.gauges.end(),
+                     [](const LaneGauge& gauge) { return gauge.idle(); });
+}
+
+bool Agent::loops_ended() const {
+  return std::all_of(parts_.loops.begin(), parts_.loops.end(),
+                     [](const auto& loop) { return loop->ended(); });
+}
+
+void Agent::wake_loops() {
+  for (int32_t i = 0; i < parts_.shards; ++i) {
+    parts_.shard_bell->waker_of(static_cast<size_t>(i)).wake();
+  }
+  for (const auto& waker : parts_.lane_wakers) waker->wake();
+}
+
+int Agent::finish() {
+  end_loops();
+  // A loop that hangs in the kernel (a dead disk) must not keep the last checkpoint from being
+  // written; what it still holds is read again by the next run.
+  const MonoTime patience = parts_.clock.mono() + kEndPatience;
+  while (!loops_ended() && parts_.clock.mono() < patience) {
+    io_->wait(parts_.clock.mono() + Duration(1'000'000));
+  }
+  const bool clean = loops_ended();
+  const Result<Bytes> left = parts_.steward->finish(parts_.clock.mono(), parts_.clock.wall());
+  int code = kExitGood;
+  if (!left) {
+    log_.event(Severity::kError, "agent.checkpoint",
+               "the last checkpoint could not be stored, so some lines will be sent again: " +
+                   parts_.store->problem());
+    code = kExitFailed;
+  } else if (left.value() > Bytes(0)) {
+    log_.event(Severity::kWarning, "agent.stopped",
+               "stopped; what is undelivered stays in its files for the next start",
+               {{"undelivered_bytes", number(left.value().value)}});
+  } else {
+    log_.event(Severity::kInfo, "agent.stopped", "stopped; everything that was read is delivered",
+               {{"undelivered_bytes", "0"}});
+  }
+  if (!clean) _exit(code);
+  return code;
+}
+
+}  // namespace sluice

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// agent.h — one configuration from start to graceful stop.
+//
+// In:      a composition, signals.
+// Out:     delivered lines; at the end how many bytes stay undelivered, and an exit code.
+// Owns:    the steward's loop; borrows the composition.
+// Thread:  the calling thread becomes the steward's.
+// Limits:  a stop takes at most shutdown_timeout and a second; a second signal ends at once.
+// Fails:   what cannot be made is one log line that names the remedy, and exit code 1.
+// Why so:  the order of the stop is the promise: shards stop reading, lanes deliver what is in
+// flight,
+//          the acks come home, the last checkpoint is written, and only then the process ends.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "agent/composition.h"
+#include "agent/signals.h"
+#include "control/own_log.h"
+#include "control/status_board.h"
+#include "sluice/config.h"
+
+namespace sluice {
+
+class Agent {
+ public:
+  Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Makes the steward's loop and starts the others. A sentence if one of them cannot be made.
+  std::string prepare();
+  // Starts the steward, turns until the stop is through. Returns the exit code.
+  // REQUIRES: prepare() found nothing wrong.
+  int run();
+  // "uring" or "pread": what the shards read with. REQUIRES: as for run().
+  std::string io_backend() const;
+
+ private:
+  // Only ends the wait: the steward looks at the feed by itself.
+  class HintListener final : public FdListener {
+   public:
+    void on_ready(int, uint32_t) override {}
+  };
+  enum class Stage : uint8_t { kRunning, kDraining, kGivingBack, kEnding };
+
+  std::string start_loops();
+  std::string start_steward();
+  void announce();
+  void on_signal(const char* name, int count);
+  void turn_until_stopped();
+  void advance_stop(MonoTime now);
+  void survey_if_wanted(MonoTime now);
+  MonoTime wait_until(MonoTime wanted, MonoTime now);
+  bool lanes_empty() const;
+  bool loops_ended() const;
+  void end_loops();
+  void wake_loops();
+  int finish();
+
+  const AgentConfig& config_;
+  Composition& parts_;
+  OwnLog& log_;
+  StatusBoard& board_;
+
+  std::unique_ptr<LoopIo> io_;
+  std::unique_ptr<StopSignals> signals_;
+  HintListener hint_listener_;
+  Stage stage_ = Stage::kRunning;
+  MonoTime stop_deadline_ = kNever;
+  bool hints_watched_ = false;
+  bool loops_started_ = false;
+  bool end_told_ = false;
+};
+
+}  // namespace sluice
