@@ -99,6 +99,7 @@ class World(unittest.TestCase):
         self.logs = self.dir / "logs"
         self.state = self.dir / "state"
         self.received = self.dir / "received"
+        self.ledger = self.dir / "ledger.json"
         self.logs.mkdir()
         self.processes = []
 
@@ -151,10 +152,13 @@ class World(unittest.TestCase):
 
     def generate(self, *flags):
         """Runs a generator to its end and returns its ledger."""
-        process = self.start("generate", "--out", self.logs, "--ledger", self.dir / "ledger.json",
-                             "--quiet", *flags)
+        process = self.generator(*flags)
         self.assertEqual(process.wait(), 0, process.text())
-        return json.loads((self.dir / "ledger.json").read_text())
+        return json.loads(self.ledger.read_text())
+
+    def generator(self, *flags):
+        return self.start("generate", "--out", self.logs, "--ledger", self.ledger, "--quiet",
+                          *flags)
 
     # The agent.
 
@@ -170,13 +174,11 @@ class World(unittest.TestCase):
         return json.loads((self.dir / "report.json").read_text())
 
     def verifying_receiver(self, *flags, port=0):
-        return self.receiver("--verify", "--ledger", self.dir / "ledger.json", "--report",
+        return self.receiver("--verify", "--ledger", self.ledger, "--report",
                              self.dir / "report.json", *flags, port=port)
 
     def received_lines(self):
-        """All lines stored by a receiver with --out, as bytes, per log file name."""
-        found = {}
-        for path in self.received.rglob("*"):
-            if path.is_file() and "logs" in str(path):
-                found[path.name] = path.read_bytes()
-        return found
+        """All lines stored by a receiver with --out, as bytes, per name of the log file."""
+        # The receiver turns the slashes of a path into tildes.
+        return {path.name.rsplit("~", 1)[-1]: path.read_bytes()
+                for path in self.received.rglob("*~logs~*")}
