@@ -343,6 +343,18 @@ TEST_P(LoopIoTest, ASocketIsHeardWhileReadsKeepTheLoopBusy) {
   io_->unwatch(sockets.near);
 }
 
+TEST_P(LoopIoTest, ASocketIsHeardByWaitsThatNeverSleep) {
+  const SocketPair sockets;
+  Recorder listener;
+  io_->watch(sockets.near, POLLIN, &listener);
+  io_->wait(MonoTime(0));
+  sockets.say("hello");
+  const MonoTime until = in(10_s);
+  while (listener.calls == 0 && SystemClock().mono() < until) io_->wait(MonoTime(0));
+  EXPECT_GT(listener.calls, 0);
+  io_->unwatch(sockets.near);
+}
+
 TEST_P(LoopIoTest, ChangingTheMaskChangesWhatIsTold) {
   const SocketPair sockets;
   Recorder listener;

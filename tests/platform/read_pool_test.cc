@@ -106,6 +106,16 @@ TEST(ReadPoolDeathTest, ABufferThatIsGivenBackTwiceEndsTheProcess) {
   EXPECT_DEATH(pool->give(buffer), "given back once");
 }
 
+#if defined(__SANITIZE_ADDRESS__)
+TEST(ReadPoolDeathTest, ABlockThatIsReadAfterItsBufferWentHomeIsReported) {
+  const auto pool = make({.shards = 1, .buffers_per_shard = 2});
+  const ReadBuffer* buffer = pool->take(ShardId(0));
+  const volatile std::byte* text = buffer->text.data();
+  pool->give(pool->at(buffer->index));
+  EXPECT_DEATH((void)text[100], "use-after-poison");
+}
+#endif
+
 TEST(ReadPool, ARegistrationHoldsHeadRoomTextAndSlackOfItsBuffer) {
   const auto pool = make(
       {.shards = 2, .buffers_per_shard = 3, .oversize = 1, .oversize_text_bytes = size_t{1} << 20});
