@@ -162,10 +162,16 @@ void Agent::advance_stop(MonoTime now) {
 MonoTime Agent::wait_until(MonoTime wanted, MonoTime now) {
   // A lane that falls empty does not say so.
   if (stage_ != Stage::kRunning) wanted = std::min(wanted, now + HomeBell::kLookAgain);
-  // Hints that come right after a look can wait: do not even be woken for them.
+  // Hints that come right after a look can wait: do not even be woken for them. The descriptor is
+  // taken out of the wait set, for inotify wakes a waiter that has asked for nothing, too: 10,000
+  // times a second beside one busy writer, which cost 6 % of a core.
   const bool watch = now >= parts_.steward->hints_wanted_at();
   if (watch != hints_watched_ && parts_.feed_fd >= 0) {
-    io_->watch(parts_.feed_fd, watch ? POLLIN : 0, &hint_listener_);
+    if (watch) {
+      io_->watch(parts_.feed_fd, POLLIN, &hint_listener_);
+    } else {
+      io_->unwatch(parts_.feed_fd);
+    }
     hints_watched_ = watch;
   }
   if (!watch) wanted = std::min(wanted, parts_.steward->hints_wanted_at());
