@@ -3,7 +3,9 @@
 
 #include <fmt/format.h>
 #include <libdeflate.h>
+#ifdef SLUICE_HAVE_ZSTD
 #include <zstd.h>
+#endif
 
 #include <algorithm>
 #include <cstring>
@@ -31,18 +33,30 @@ size_t promised_bytes(std::string_view gzip) {
   return size;
 }
 
+ZSTD_DCtx_s* make_zstd() {
+#ifdef SLUICE_HAVE_ZSTD
+  ZSTD_DCtx_s* const context = ZSTD_createDCtx();
+  SLUICE_CHECK(context != nullptr, "a decompressor needs memory at start");
+  return context;
+#else
+  return nullptr;
+#endif
+}
+
 }  // namespace
 
 BodyDecoder::BodyDecoder(Bytes decoded_bytes_max)
     : decoded_bytes_max_(static_cast<size_t>(decoded_bytes_max.value)),
       deflate_(libdeflate_alloc_decompressor()),
-      zstd_(ZSTD_createDCtx()) {
-  SLUICE_CHECK(deflate_ != nullptr && zstd_ != nullptr, "decompressors need memory at start");
+      zstd_(make_zstd()) {
+  SLUICE_CHECK(deflate_ != nullptr, "a decompressor needs memory at start");
 }
 
 BodyDecoder::~BodyDecoder() {
   libdeflate_free_decompressor(deflate_);
+#ifdef SLUICE_HAVE_ZSTD
   ZSTD_freeDCtx(zstd_);
+#endif
 }
 
 DecodedBody BodyDecoder::decode(std::string_view body, std::string_view content_encoding) {
@@ -92,6 +106,7 @@ BodyDecoder::Step BodyDecoder::gzip_member(std::string_view* body, size_t* fille
   return Step::kDone;
 }
 
+#ifdef SLUICE_HAVE_ZSTD
 DecodedBody BodyDecoder::decode_zstd(std::string_view body) {
   ZSTD_DCtx_reset(zstd_, ZSTD_reset_session_only);
   const unsigned long long promised = ZSTD_getFrameContentSize(body.data(), body.size());
@@ -120,6 +135,12 @@ DecodedBody BodyDecoder::decode_zstd(std::string_view body) {
   }
   return decoded(out.pos);
 }
+
+#else
+DecodedBody BodyDecoder::decode_zstd(std::string_view) {
+  return refuse(DecodedBody::Verdict::kUnsupported, "this build has no zstd; send gzip");
+}
+#endif
 
 bool BodyDecoder::reserve(size_t bytes, size_t filled) {
   if (bytes <= capacity_ && buffer_ != nullptr) return true;

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include <atomic>
 #include <cstdio>
@@ -103,12 +104,21 @@ int serve(const ReceiveOptions& options) {
   return options.verify ? conclude(options, ingest.verifier()) : 0;
 }
 
+// A file per host and path and a connection per client need more than the usual 1024.
+void raise_descriptor_limit() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  (void)::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 }  // namespace
 
 int receive_main(std::span<char* const> args) {
   auto parsed = parse_receive_options(args);
   if (const int* code = std::get_if<int>(&parsed)) return *code;
   const ReceiveOptions& options = std::get<ReceiveOptions>(parsed);
+  raise_descriptor_limit();
   signal(SIGPIPE, SIG_IGN);  // a client or a reader of stdout that left is an error, not the end
   return options.verify_files.empty() ? serve(options) : verify_stored(options);
 }

@@ -66,7 +66,7 @@ struct ReceiveServer::Loop {
   h2o_socket_t* stop_socket = nullptr;
   std::list<Connection> connections;
   HeldRequests held;
-  bool stopping = false;
+  uint64_t stops = 0;  // a second one ends the drain
   bool in_outage = false;
   MonoTime begin;
   MonoTime next_progress = kNever;
@@ -179,8 +179,9 @@ void ReceiveServer::Loop::on_connection_closed(void* closed) {
 }
 
 void ReceiveServer::Loop::on_stop(h2o_socket_t* socket, const char*) {
-  h2o_socket_read_stop(socket);
-  static_cast<Loop*>(socket->data)->stopping = true;
+  Loop* const loop = static_cast<Loop*>(socket->data);
+  uint64_t times = 0;
+  if (::read(loop->stop_event.get(), &times, sizeof times) == sizeof times) loop->stops += times;
 }
 
 // ---- requests
@@ -279,8 +280,8 @@ void ReceiveServer::Loop::answer_due() {
 }
 
 void ReceiveServer::Loop::follow_outages() {
-  const bool outage = !stopping && faults.is_outage(read_mono_clock() - begin);
-  if (outage == in_outage || stopping) return;
+  const bool outage = stops == 0 && faults.is_outage(read_mono_clock() - begin);
+  if (outage == in_outage || stops != 0) return;
   in_outage = outage;
   if (!outage) {
     (void)listener.resume();
@@ -324,7 +325,7 @@ void ReceiveServer::Loop::drain() {
   h2o_context_request_shutdown(&context);
   const MonoTime deadline = read_mono_clock() + kDrainMax;
   MonoTime busy_until = read_mono_clock();
-  for (MonoTime now = busy_until; now < deadline && now < busy_until + kQuiet;
+  for (MonoTime now = busy_until; stops < 2 && now < deadline && now < busy_until + kQuiet;
        now = read_mono_clock()) {
     turn(10_ms);
     if (has_request_in_progress()) busy_until = read_mono_clock();
@@ -379,7 +380,7 @@ std::string ReceiveServer::url() const {
 
 void ReceiveServer::run() {
   loop_->start();
-  while (!loop_->stopping) loop_->turn(kIdleTurn);
+  while (loop_->stops == 0) loop_->turn(kIdleTurn);
   loop_->drain();
   loop_->tear_down();
 }

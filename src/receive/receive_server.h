@@ -9,7 +9,9 @@
 // Turn:    events, then one commit for all requests that wait for durability, then due answers.
 // Limits:  a body larger than twice max_body is refused by libh2o itself, abruptly; up to there the
 //          client gets a 413 that it can read. HTTP/2 windows are 16 MiB per stream and connection.
-// Stop:    no new connections; requests in progress are finished, at most kDrainMax; then out.
+// Stop:    no new connections; requests in progress are finished, at most kDrainMax or until a
+// second
+//          stop(); then out.
 #pragma once
 
 #include <functional>

@@ -130,6 +130,21 @@ TEST_F(ReceiverTest, AStopWaitsForABodyThatIsStillComing) {
   EXPECT_TRUE(eventually([&] { return file_content(answer) == "{\"lines\":1000}\n"; }));
 }
 
+TEST_F(ReceiverTest, ASecondSignalDoesNotWaitForRequestsInProgress) {
+  start({"--fault", "delay=9s"});
+  const std::string post =
+      fmt::format("curl -sS -m 20 {} {} > /dev/null 2>&1 &", json_post(body_file({"x"})), url());
+  ASSERT_EQ(::system(post.c_str()), 0);
+  ASSERT_TRUE(eventually([&] { return stat("lines") == 1; }));
+  const double took = seconds_of([&] {
+    receiver_->signal(SIGTERM);
+    // The port is closed when the first signal has been seen.
+    EXPECT_TRUE(eventually([&] { return curl("").code == kCurlRefused; }));
+    EXPECT_EQ(stop(), 0);
+  });
+  EXPECT_LT(took, 5.0);
+}
+
 TEST_F(ReceiverTest, AnIdleConnectionDoesNotHoldUpTheStop) {
   start({});
   const int idle = ::socket(AF_INET, SOCK_STREAM, 0);
