@@ -108,6 +108,7 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
   if (!stopping_) {
     look_at_hints();
     if (now >= reconcile_at_) reconcile();
+    if (now >= recheck_at_) recheck_directories();
     check_leaving();
     make_room();
   }
@@ -167,6 +168,14 @@ void Steward::look_at_hints() {
   if (hints_.empty()) return;
   std::vector<CatalogueEvent> events;
   catalogue_.notice(hints_, events);
+  apply(events);
+  if (catalogue_.doubtful()) recheck_at_ = std::min(recheck_at_, now_ + kDoubtPause);
+}
+
+void Steward::recheck_directories() {
+  recheck_at_ = kNever;
+  std::vector<CatalogueEvent> events;
+  catalogue_.recheck(events);
   apply(events);
 }
 
@@ -228,7 +237,7 @@ MonoTime Steward::next_deadline() const {
   if (orders_wait) next = std::min(next, now_ + kOrderPause);
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
-  return std::min({next, reconcile_at_, leaving_at_, room_at_});
+  return std::min({next, reconcile_at_, leaving_at_, room_at_, recheck_at_});
 }
 
 void Steward::begin_stop() {

@@ -137,6 +137,8 @@ class Steward {
   static constexpr Duration kRoomPause{100'000'000};
   // Leaving files are looked at again not earlier than this after an ack.
   static constexpr Duration kLeavingPause{250'000'000};
+  // After a name vanished, its directory is looked at again after this: rm -r needs a moment.
+  static constexpr Duration kDoubtPause{1'000'000'000};
   // An order that found its channel full is tried again after this.
   static constexpr Duration kOrderPause{2'000'000};
 
@@ -157,6 +159,7 @@ class Steward {
   void take_reports();
   void take_home();
   void look_at_hints();
+  void recheck_directories();
   void reconcile();
   void order(const FollowedTail& tail, ShardOrder::Kind kind);
   void send(ShardId shard, ShardOrder order);
@@ -247,6 +250,7 @@ class Steward {
   MonoTime store_at_ = kNever;
   MonoTime leaving_at_ = kNever;
   MonoTime room_at_ = kNever;
+  MonoTime recheck_at_ = kNever;
   bool hints_postponed_ = false;
   bool first_look_ = false;
   bool stopping_ = false;

@@ -9,10 +9,6 @@ namespace sluice {
 
 void Steward::release_span(const Span& span) {
   FollowedTail* tail = files_.find(span.tail);
-  if (tail != nullptr && span.epoch > tail->window.epoch()) {
-    take_reports();  // the word about the new epoch was sent before its lines, so it is there now
-    tail = files_.find(span.tail);
-  }
   if (tail == nullptr) return;  // a late ack of a file that was let go
   const Epoch epoch = tail->window.epoch();
   const int64_t stale = tail->window.stale_releases();
@@ -20,6 +16,7 @@ void Steward::release_span(const Span& span) {
   if (tail->window.stale_releases() == stale)
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
   if (!moved) return;
+  // Its first lines may come home before the word about a new epoch is read.
   if (tail->window.epoch() != epoch) restart_row(*tail);
   mark_dirty(*tail);
   const FollowedFile& file = files_.at(tail->file);

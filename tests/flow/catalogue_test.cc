@@ -164,6 +164,24 @@ TEST_F(CatalogueTest, ADirectoryThatIsRemovedAndMadeAgainIsFollowedAgain) {
   EXPECT_EQ(notice(), (Texts{"appeared /srv/app/b.log", "written /srv/app/b.log"}));
 }
 
+TEST_F(CatalogueTest, ADirectoryThatVanishesWithoutAWordIsMissed) {
+  disk_.make_directories("/srv/app");
+  disk_.append("/srv/app/a.log", "1\n");
+  follow(one({"/srv/app/*.log"}));
+  reconcile();
+  disk_.quiet_directories = true;
+  disk_.unlink("/srv/app/a.log");
+  EXPECT_EQ(notice(), Texts{"gone /srv/app/a.log"});
+  disk_.unlink("/srv/app");
+  EXPECT_EQ(notice(), Texts{});
+  ASSERT_TRUE(catalogue_->doubtful());
+  catalogue_->recheck(events_);
+  EXPECT_FALSE(catalogue_->doubtful());
+  disk_.make_directories("/srv/app");
+  disk_.append("/srv/app/a.log", "2\n");
+  EXPECT_EQ(notice(), Texts{"appeared /srv/app/a.log"});
+}
+
 TEST_F(CatalogueTest, ADirectoryThatIsReplacedUnseenIsWatchedAgain) {
   disk_.make_directories("/srv/app");
   follow(one({"/srv/app/*.log"}));

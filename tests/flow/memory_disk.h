@@ -83,8 +83,10 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
   size_t watches() const { return watched_.size(); }
 
   bool reuse_inodes = false;
-  bool lose_hints = false;  // notifications vanish silently
-  bool overflow = false;    // the next poll says that events were lost
+  bool births = true;              // the file system knows when a file was made
+  bool lose_hints = false;         // notifications vanish silently
+  bool overflow = false;           // the next poll says that events were lost
+  bool quiet_directories = false;  // a removed directory says nothing: a file in it is still open
   size_t watches_max = 1'000'000;
   int64_t stats = 0;  // calls of stat(path)
   std::function<void(const std::string& path)> on_stat;
@@ -186,7 +188,7 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     stat.kind = node.kind;
     stat.device = device_;
     stat.inode = node.inode;
-    stat.birth_ns = node.birth_ns;
+    stat.birth_ns = births ? node.birth_ns : 0;
     stat.links = node.links;
     stat.size = Bytes(static_cast<int64_t>(node.content.size()));
     stat.modified = WallTime(node.modified_ns);
@@ -236,7 +238,8 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     }
   }
   void directory_vanished(const std::string& path) {
-    if (!lose_hints && watched_.contains(path)) hints_.push_back({path, "", false});
+    if (!lose_hints && !quiet_directories && watched_.contains(path))
+      hints_.push_back({path, "", false});
   }
 
   NodePtr root_;

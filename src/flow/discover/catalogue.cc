@@ -56,6 +56,7 @@ void Catalogue::reconcile(Events& events) {
 void Catalogue::notice(const std::vector<DirectoryChange>& changes, Events& events) {
   ++generation_;
   for (const DirectoryChange& change : changes) look_at_hint(change, events);
+  look_at_doubtful(events);
 }
 
 void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
@@ -75,14 +76,35 @@ void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
     }
     return;
   }
-  // The directory itself moved or went away: its watch, if any, is on something else by now.
-  feed_.unwatch(change.directory);
+  look_again(std::string(change.directory), events);
+}
+
+// The directory itself moved or went away: its watch, if any, is on something else by now.
+void Catalogue::look_again(const std::string& path, Events& events) {
+  Directory& directory = directories_.at(path);
+  feed_.unwatch(path);
   directory.watched = false;
   directory.seen = 0;
-  walk(std::string(change.directory), events);
+  walk(path, events);
   for (const std::string& root : roots_) {
     if (!directories_.contains(root)) walk_root(root, events);
   }
+}
+
+void Catalogue::look_at_doubtful(Events& events) {
+  for (const std::string& path : std::vector(doubtful_.begin(), doubtful_.end())) {
+    const auto known = directories_.find(path);
+    if (known == directories_.end()) continue;
+    const auto stat = disk_.stat(path);
+    const bool same = stat.ok() ? key_of(*stat) == known->second.key : !is_gone(stat.error());
+    if (!same) look_again(path, events);
+  }
+}
+
+void Catalogue::recheck(Events& events) {
+  ++generation_;
+  look_at_doubtful(events);
+  doubtful_.clear();
 }
 
 // A root that does not exist yet is waited for in the deepest directory that does: what appears
@@ -203,6 +225,7 @@ void Catalogue::look_at_name(const std::string& directory_path, const std::strin
   if (stat.ok() || !is_gone(stat.error())) return;
   if (known->second.regular) forget_name(path, known->second, events);
   directory.names.erase(known);
+  doubtful_.insert(directory_path);
 }
 
 // Only the listing tells a directory from a link to one.

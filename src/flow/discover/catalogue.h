@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -56,6 +57,12 @@ class Catalogue {
   // Looks where the hints point. Appends events.
   void notice(const std::vector<DirectoryChange>& changes, std::vector<CatalogueEvent>& events);
 
+  // A directory from which a name vanished may have vanished with it. The kernel does not say so as
+  // long as somebody, like us, holds one of its deleted files open. So such directories are looked
+  // at once more a little later.
+  bool doubtful() const { return !doubtful_.empty(); }
+  void recheck(std::vector<CatalogueEvent>& events);
+
   // The sources whose patterns want the path, in the order of the configuration.
   std::vector<SourceId> wanted_by(const std::string& path) const;
   // Whether `path` is a name that is followed and present.
@@ -89,6 +96,8 @@ class Catalogue {
   void look_at_file(const std::string& path, const std::string& name, std::vector<SourceId> sources,
                     const Result<FileStat>& stat, Directory& directory, Events& events);
   void look_at_hint(const DirectoryChange& change, Events& events);
+  void look_again(const std::string& path, Events& events);
+  void look_at_doubtful(Events& events);
   void look_at_name(const std::string& directory, const std::string& name, Events& events);
   void look_at_new_directory(const std::string& directory, const std::string& name, Events& events);
   void watch(const std::string& path, Directory& directory, Events& events);
@@ -105,6 +114,7 @@ class Catalogue {
   const std::vector<std::string> roots_;
 
   Directories directories_;
+  std::set<std::string> doubtful_;       // may have vanished without a word
   std::vector<DirectoryEntry> entries_;  // of the directory under the eye; kept for its memory
   uint64_t generation_ = 0;
   size_t names_ = 0;
