@@ -41,6 +41,32 @@ class DequeChannel final : public Channel<T> {
   std::deque<T> values_;
 };
 
+// Values can be kept back for a while, as if their producer had been slow.
+template <class T>
+class SlowChannel final : public Channel<T> {
+ public:
+  bool push(uint32_t, T value) override {
+    (slow ? kept_ : arrived_).push_back(std::move(value));
+    return true;
+  }
+  bool pop(T& value) override {
+    if (arrived_.empty()) return false;
+    value = std::move(arrived_.front());
+    arrived_.pop_front();
+    return true;
+  }
+  size_t size_approx() const override { return arrived_.size(); }
+  void let_through() {
+    for (T& value : kept_) arrived_.push_back(std::move(value));
+    kept_.clear();
+  }
+  bool slow = false;
+
+ private:
+  std::deque<T> arrived_;
+  std::deque<T> kept_;
+};
+
 // What survives a crash: rows of the last commit.
 class MemoryStore final : public Store {
  public:
@@ -96,6 +122,7 @@ class ModelShard {
     }
   }
   size_t tails() const { return tails_.size(); }
+  std::vector<FileOffset> acked;  // what kAcked orders said
   bool drained() const { return drained_; }
 
  private:
@@ -130,7 +157,8 @@ class ModelShard {
       return;
     }
     if (order.kind == ShardOrder::Kind::kRotated) found->second.spec.rotated = true;
-    if (order.kind != ShardOrder::Kind::kAcked) found->second.cold = false;
+    if (order.kind == ShardOrder::Kind::kAcked) return acked.push_back(order.offset);
+    found->second.cold = false;
   }
 
   void read(ReadTail& tail, std::vector<Record>& records) {
@@ -163,7 +191,7 @@ class ModelShard {
     reports_.push(id_.value, cold);
   }
   std::string content_from(const ReadTail& tail, FileOffset from) {
-    std::string text(1 << 20, '\0');
+    std::string text(1 << 16, '\0');
     const auto bytes = disk_.read_at(tail.spec.file, from, std::as_writable_bytes(std::span(text)));
     text.resize(bytes.ok() ? *bytes : 0);
     return text;
@@ -240,6 +268,11 @@ class StewardStand {
   void confirm_all() {
     for (Record& record : std::exchange(life_->on_the_way, {})) confirm(std::move(record));
   }
+  // What a lane does at the end of the time for stopping.
+  void give_all_back() {
+    for (const Record& record : std::exchange(life_->on_the_way, {}))
+      come_home(record.span, Fate::kUndelivered);
+  }
   // The newest half of what is on its way is confirmed, so acks come out of order.
   void confirm_newest_half() {
     auto& all = life_->on_the_way;
@@ -250,6 +283,10 @@ class StewardStand {
 
   Steward& steward() { return *life_->steward; }
   StewardMetrics& metrics() { return life_->metrics; }
+  SlowChannel<ShardReport>& reports() { return life_->reports; }
+  const std::vector<FileOffset>& acked_orders(size_t shard) const {
+    return life_->shards[shard].acked;
+  }
   size_t shard_tails(size_t shard) const { return life_->shards[shard].tails(); }
   WallTime wall() const { return WallTime(now.value + 1'700'000'000'000'000'000); }
 
@@ -262,7 +299,7 @@ class StewardStand {
 
  private:
   struct Life {
-    DequeChannel<ShardReport> reports;
+    SlowChannel<ShardReport> reports;
     DequeChannel<ParcelPtr> home;
     std::vector<std::unique_ptr<DequeChannel<ShardOrder>>> orders;
     std::vector<ModelShard> shards;
@@ -274,9 +311,12 @@ class StewardStand {
   void confirm(Record record) {
     if (record.destination == DestinationId(0)) lines[record.path].push_back(record.line);
     ++lines_of_destination[record.destination.value];
+    come_home(record.span, Fate::kDelivered);
+  }
+  void come_home(const Span& span, Fate fate) {
     auto parcel = std::make_unique<Parcel>();
-    parcel->fate = Fate::kDelivered;
-    parcel->spans.push_back(record.span);
+    parcel->fate = fate;
+    parcel->spans.push_back(span);
     life_->home.push(0, std::move(parcel));
   }
 

@@ -444,6 +444,85 @@ TEST_F(StewardTest, WhenNotificationsOverflowEverythingIsComparedAtOnce) {
   EXPECT_EQ(stand().metrics().event_overflows.get(), 1);
 }
 
+TEST_F(StewardTest, GrowthBetweenTheLastLookAndTheWordOfItIsNotMissed) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  stand().reports().slow = true;
+  disk_.append("/l/a.log", "2\n");
+  stand().run(50_ms);  // the shard was woken and has looked; the steward has not heard of it
+  disk_.append("/l/a.log", "3\n");
+  stand().run(50_ms);  // the hint is ignored, for the shard is believed to look by itself
+  EXPECT_EQ(lines(), (Lines_{"1\n", "2\n"}));
+  stand().reports().slow = false;
+  stand().reports().let_through();
+  stand().run(50_ms);
+  EXPECT_EQ(lines(), (Lines_{"1\n", "2\n", "3\n"}));
+}
+
+TEST_F(StewardTest, GrowthWhileTheShardLetsGoIsNotMissed) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  const uint64_t inode = disk_.inode_of("/l/a.log");
+  stand().reports().slow = true;
+  disk_.unlink("/l/a.log");
+  for (int i = 0; i < 100 && stand().shard_tails(0) + stand().shard_tails(1) > 0; ++i) {
+    stand().reports().let_through();  // all but the last word, that it was released
+    stand().run(100_ms);
+  }
+  disk_.append_to_inode(inode, "2\n");
+  stand().reports().slow = false;
+  stand().reports().let_through();
+  stand().run(100_ms);
+  EXPECT_EQ(lines(), (Lines_{"1\n", "2\n"}));
+  stand().run(10_s);
+  EXPECT_EQ(disk_.open_files(), 0U);
+}
+
+TEST_F(StewardTest, WhatLanesGiveBackStaysUndelivered) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  stand().answering = false;
+  disk_.append("/l/a.log", "23\n");
+  stand().run(1_s);
+  stand().give_all_back();
+  EXPECT_EQ(stand().stop(), 3_B);
+  EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(2));
+}
+
+TEST_F(StewardTest, ShardsHearOfAcksWhereOrderMatters) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.destinations[0].ordered = true;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(100_ms);
+  disk_.append("/l/a.log", "2\n");
+  stand().run(100_ms);
+  EXPECT_EQ(stand().acked_orders(0), (std::vector{FileOffset(2), FileOffset(4)}));
+}
+
+TEST_F(StewardTest, NewLinesMayComeHomeBeforeTheWordOfTheirEpoch) {
+  agent();
+  disk_.append("/l/a.log", "old 1\nold 2\n");
+  stand().start();
+  stand().run(3_s);
+  stand().reports().slow = true;
+  disk_.overwrite("/l/a.log", "new\n");
+  stand().run(2_s);
+  EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(4));
+  EXPECT_EQ(store_.rows.begin()->second.epoch, Epoch(1));
+  stand().reports().slow = false;
+  stand().reports().let_through();
+  stand().run(2_s);
+  EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(4));
+}
+
 TEST_F(StewardTest, OneFileUnderManyNamesIsDeliveredOnce) {
   StewardSettings settings = settings_for(source({"/l/*.log", "/l/a*"}));
   settings.sources.push_back(source({"/l/a.log", "/m/*.log"}));
