@@ -98,11 +98,14 @@ void PreadIo::wait(MonoTime until) {
 
 void PreadIo::watch(int fd, uint32_t poll_events, FdListener* who) {
   const Watch& watch = watches_.set(fd, poll_events, who);
-  // A mask of 0 would still report EPOLLHUP and EPOLLERR; with EPOLLET at most once, and dispatch
-  // hides that.
   epoll_event event{};
-  event.events = poll_events == 0 ? static_cast<uint32_t>(EPOLLET) : poll_events;
+  event.events = poll_events;
   event.data.u64 = pack(fd, watch.generation);
+  // Out of the set and not in it with nothing wanted: inotify wakes such a waiter all the same.
+  if (poll_events == 0) {
+    ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
+    return;
+  }
   if (::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) == 0) return;
   if (errno == ENOENT && ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0) return;
   SLUICE_CHECK(errno != EPERM, "a regular file cannot be watched");

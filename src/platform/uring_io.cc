@@ -35,7 +35,9 @@ unsigned power_of_two_from(size_t least) {
   return size;
 }
 
-bool is_past(MonoTime until) { return until != kNever && until <= SystemClock().mono(); }
+bool is_past(MonoTime until) {
+  return until != kNever && until <= SystemClock().mono();
+}
 
 }  // namespace
 
@@ -251,7 +253,7 @@ void UringIo::wait(MonoTime until) {
 void UringIo::watch(int fd, uint32_t poll_events, FdListener* who) {
   Watch& watch = watches_.set(fd, poll_events, who);
   // A wider poll under way is left alone: dispatch filters, and the next one is exact.
-  if (watch.armed_mask != 0 && (poll_events & ~watch.armed_mask) == 0) return;
+  if (poll_events != 0 && (watch.armed_mask | poll_events) == watch.armed_mask) return;
   disarm(watch, fd);
   if (poll_events != 0) to_arm_.push_back(fd);
 }

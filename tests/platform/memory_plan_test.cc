@@ -85,10 +85,12 @@ TEST(MemoryPlan, CreditIsSharedInProportionToWhatLanesCanUse) {
   EXPECT_LT(large, small * 5);
 }
 
-TEST(MemoryPlan, LinesThatFitABlockNeedNoOversizeBuffers) {
+TEST(MemoryPlan, LinesThatFitABlockWithTheirNewlineNeedNoOversizeBuffers) {
   PlanInput input = defaults();
-  input.max_line = 256_KiB;
+  input.max_line = 256_KiB - 1_B;
   EXPECT_EQ(make_memory_plan(input).plan->pool.oversize, 0);
+  input.max_line = 256_KiB;
+  EXPECT_EQ(make_memory_plan(input).plan->pool.oversize, 1);
 }
 
 TEST(MemoryPlan, AnOversizeBufferHoldsTheLongestLineAndItsNewline) {
