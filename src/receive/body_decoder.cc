@@ -70,7 +70,8 @@ DecodedBody BodyDecoder::decode(std::string_view body, std::string_view content_
 
 DecodedBody BodyDecoder::decode_identity(std::string_view body) {
   if (!reserve(body.size(), 0)) return too_large();
-  std::memcpy(buffer_.get(), body.data(), body.size());  // a copy, because the parser needs padding
+  // A copy, because the parser needs padding; an empty body has no address.
+  if (!body.empty()) std::memcpy(buffer_.get(), body.data(), body.size());
   return decoded(body.size());
 }
 
@@ -147,7 +148,7 @@ bool BodyDecoder::reserve(size_t bytes, size_t filled) {
   bytes = std::min(bytes, decoded_bytes_max_ + 1);  // one more, to notice what does not fit
   if (bytes <= capacity_ && buffer_ != nullptr) return false;
   auto larger = std::make_unique_for_overwrite<char[]>(bytes + kBodyPadding);
-  std::memcpy(larger.get(), buffer_.get(), filled);
+  if (filled != 0) std::memcpy(larger.get(), buffer_.get(), filled);
   buffer_ = std::move(larger);
   capacity_ = bytes;
   return true;

@@ -155,7 +155,7 @@ void RecordReader::keep_text(Record* record) {
   for (const Field& field : kFields) {
     std::string_view& view = record->*field.member;
     SLUICE_CHECK(kept_bytes_ + view.size() <= kept_capacity_, "unescaping does not lengthen");
-    std::memcpy(kept_.get() + kept_bytes_, view.data(), view.size());
+    if (!view.empty()) std::memcpy(kept_.get() + kept_bytes_, view.data(), view.size());
     view = std::string_view(kept_.get() + kept_bytes_, view.size());
     kept_bytes_ += view.size();
   }
