@@ -21,4 +21,5 @@
 #include <h2o.h>
 #include <h2o/http1.h>
 #include <h2o/http2.h>
+#include <h2o/version.h>
 #pragma GCC diagnostic pop
