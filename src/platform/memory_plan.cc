@@ -16,7 +16,7 @@ constexpr int32_t kBuffersGood = 6;
 constexpr int32_t kBuffersEnough = 4;
 constexpr int32_t kBuffersLeast = 2;
 // Raising it rides out longer stalls of the destination; see the essay.
-constexpr int64_t kBodiesPerWorker = 8;
+constexpr int64_t kBodiesPerWorker = 4;
 // A parcel of one line still takes this much, with its spans and its place in a channel.
 constexpr int64_t kParcelBytesLeast = 4096;
 

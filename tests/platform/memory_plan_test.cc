@@ -26,7 +26,7 @@ TEST(MemoryPlan, DefaultsTouchLittleOfTheirLimit) {
   ASSERT_TRUE(outcome.plan) << outcome.refusal;
   EXPECT_EQ(outcome.plan->pool.buffers_per_shard, 6);
   EXPECT_EQ(outcome.plan->pool.oversize, 1);
-  EXPECT_EQ(outcome.plan->lanes[0].bytes_max, 16_MiB);
+  EXPECT_EQ(outcome.plan->lanes[0].bytes_max, 8_MiB);
   EXPECT_LE(outcome.plan->total(), 64_MiB);
   // What a machine without over-long lines and with a prompt destination makes resident.
   const Bytes hot =
@@ -75,7 +75,7 @@ TEST(MemoryPlan, ASmallLimitTakesBuffersBeforeItStarvesTheLanes) {
 }
 
 TEST(MemoryPlan, CreditIsSharedInProportionToWhatLanesCanUse) {
-  PlanInput input{32_MiB, 1, 64_KiB, {kDefaultDestination, kDefaultDestination}};
+  PlanInput input{24_MiB, 1, 64_KiB, {kDefaultDestination, kDefaultDestination}};
   input.destinations[1].workers = 16;
   const MemoryPlanOutcome outcome = make_memory_plan(input);
   ASSERT_TRUE(outcome.plan) << outcome.refusal;
