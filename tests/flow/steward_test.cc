@@ -114,6 +114,17 @@ TEST_F(StewardTest, StoresNothingWhenNothingHappens) {
   EXPECT_GT(next - stand().now, 1_s) << "idle: only the next comparison is due";
 }
 
+TEST_F(StewardTest, WhenNothingHappensHintsAreWelcomeAtOnceAndInABurstTheyWait) {
+  disk_.append("/l/a.log", "1\n");
+  agent();
+  stand().start();
+  stand().run(5_s);
+  EXPECT_LE(stand().steward().hints_wanted_at(), stand().now);
+  disk_.append("/l/a.log", "2\n");
+  stand().run(Duration(0));
+  EXPECT_EQ(stand().steward().hints_wanted_at(), stand().now + Steward::kHintPause);
+}
+
 TEST_F(StewardTest, AStoreThatFailsIsTriedAgainAndDeliveryGoesOn) {
   disk_.append("/l/a.log", "1\n");
   agent();
