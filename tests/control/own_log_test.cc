@@ -263,7 +263,7 @@ TEST(Screen, DropsLinesInsteadOfWaitingForAReaderThatHangs) {
   int sent = 0;
   for (int i = 0; i < 1000; ++i) sent += screen.line(line) ? 1 : 0;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-  EXPECT_LT(took.count(), 1.0);
+  EXPECT_LT(took.count(), 10.0);
   EXPECT_LT(sent, 100);
   // The reader is back: it learns how many are missing, and lines are whole again.
   std::string text = pipe.take();
