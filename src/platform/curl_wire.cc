@@ -15,6 +15,12 @@ constexpr Duration kMillisecond{1'000'000};
 // A started request can allow the next one to start, and so on; more laps wait for the next turn.
 constexpr int kLapsMax = 8;
 constexpr uint32_t kWrongConnectionsMax = 3;
+// libcurl 7.88.1 sends RST_STREAM after every HTTP/2 stream, also one that ended well. Peers that
+// defend themselves against rapid resets end a connection after 1,000 of them (nghttp2: and 33 more
+// a second), others after 1,000 requests, and take the requests in flight along. So a connection is
+// replaced before: when it happens to be idle, or at the latest by letting it run dry.
+constexpr uint32_t kStreamsBeforeReplacing = 800;
+constexpr uint32_t kStreamsMax = 950;
 
 bool never_reached(TransportFailure failure) {
   return failure == TransportFailure::kResolve || failure == TransportFailure::kConnect ||
@@ -201,6 +207,7 @@ void CurlWire::drive(MonoTime now) {
 }
 
 bool CurlWire::pump(MonoTime now) {
+  if (waiting_.empty() || !replace_worn_connections()) return false;
   bool opened = false;
   while (!waiting_.empty() && open_count_ < room()) {
     CurlRequest& request = *waiting_.front();
@@ -209,6 +216,14 @@ bool CurlWire::pump(MonoTime now) {
     opened = true;
   }
   return opened;
+}
+
+// False if there is nothing to do but to wait for the end of what is open.
+bool CurlWire::replace_worn_connections() {
+  if (speech_ == Speech::kHttp1) return true;
+  if (open_count_ > 0) return !sockets_.any_served(kStreamsMax);
+  sockets_.break_off_served(kStreamsBeforeReplacing);
+  return true;
 }
 
 void CurlWire::open(CurlRequest& request, MonoTime now) {

@@ -84,6 +84,7 @@ class CurlWire final : public Wire, private FdListener {
   // Does what can be done without waiting.
   void drive(MonoTime now);
   bool pump(MonoTime now);
+  bool replace_worn_connections();
   void open(CurlRequest& request, MonoTime now);
   bool needs_prior_knowledge(const CurlRequest& request) const;
   void note_progress(MonoTime now);

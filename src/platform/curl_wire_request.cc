@@ -179,6 +179,7 @@ int CurlRequest::on_start(void* self, char*, char*, int, int local_port) noexcep
     return CURL_PREREQFUNC_ABORT;
   }
   socket->established = true;
+  ++socket->requests;
   request.fd = socket->fd;
   return CURL_PREREQFUNC_OK;
 }

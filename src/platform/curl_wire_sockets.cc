@@ -90,7 +90,23 @@ WireSockets::Socket* WireSockets::find_by_port(uint16_t local_port) {
 }
 
 void WireSockets::break_off(int fd) {
+  Socket* socket = find(fd);
+  if (socket == nullptr) return;
+  socket->established = false;
+  socket->greeted = false;
+  socket->requests = 0;
   ::shutdown(fd, SHUT_RDWR);
+}
+
+bool WireSockets::any_served(uint32_t requests) const {
+  return std::any_of(sockets_.begin(), sockets_.end(),
+                     [requests](const Socket& s) { return s.requests >= requests; });
+}
+
+void WireSockets::break_off_served(uint32_t requests) {
+  for (const Socket& socket : sockets_) {
+    if (socket.requests >= requests) break_off(socket.fd);
+  }
 }
 
 void WireSockets::was_readable(int fd, MonoTime now) {

@@ -43,6 +43,7 @@ class WireSockets {
     bool established = false;  // a request was started on it
     bool greeted = false;      // and then the peer said something: with HTTP/2 its SETTINGS
     uint16_t local_port = 0;   // 0: not asked yet
+    uint32_t requests = 0;     // started on it
     uint32_t empty_writes = 0;
     uint64_t written_bytes = 0;
     MonoTime heard_at;  // last time it was readable
@@ -63,6 +64,9 @@ class WireSockets {
   Socket* find_by_port(uint16_t local_port);
   // Ends a connection under libcurl, which will notice as if the peer had closed it.
   void break_off(int fd);
+  // The same for connections that served at least so many requests.
+  bool any_served(uint32_t requests) const;
+  void break_off_served(uint32_t requests);
 
   void was_readable(int fd, MonoTime now);
   // After a call for writability alone. True if the kernel has taken bytes since the last one.

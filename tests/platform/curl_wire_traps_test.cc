@@ -348,6 +348,40 @@ TEST(CurlWireTraps, TrapF_RefusedStreamsOverTlsAreReportedAfterOneAttempt) {
   EXPECT_LE(tls.peer.streams(), 4);
 }
 
+// The server library of this peer ends a connection after 1,000 RST_STREAM in a short time, as
+// every server does that was patched against rapid resets.
+void expect_thousands_without_a_reset(WireRig& rig, H2Peer& peer, size_t at_once) {
+  constexpr size_t kRequests = 3000;
+  size_t sent = 0;
+  size_t ok = 0;
+  size_t seen = 0;
+  const auto fill = [&] {
+    for (; seen < rig.answers.size(); ++seen) {
+      ok += rig.answers[seen].status == 200;
+      EXPECT_EQ(rig.answers[seen].failure, TransportFailure::kNone)
+          << seen << ": " << rig.answers[seen].text_view();
+    }
+    for (; sent < kRequests && sent - seen < at_once; ++sent) rig.send(100);
+    return seen == kRequests || ok != seen;
+  };
+  EXPECT_TRUE(rig.run_until(fill, 60_s));
+  EXPECT_EQ(ok, kRequests);
+  EXPECT_EQ(peer.requests(), static_cast<int>(kRequests)) << "nothing was sent twice";
+  EXPECT_LE(peer.connections(), 4);
+}
+
+TEST(CurlWireTraps, TrapG_StreamsThatLibcurlResetsAfterTheirEndDoNotCostTheConnection) {
+  H2Peer peer(H2Behaviour{});
+  WireRig rig(http2_settings(peer.url()));
+  expect_thousands_without_a_reset(rig, peer, 1);
+}
+
+TEST(CurlWireTraps, TrapG_StreamsThatLibcurlResetsAfterTheirEndDoNotCostTheConnectionWhenBusy) {
+  TlsHttp2 tls(H2Behaviour{});
+  WireRig rig(tls.settings());
+  expect_thousands_without_a_reset(rig, tls.peer, 4);
+}
+
 TEST(CurlWireHttp2, ReportsAStreamThatIsResetInTheMiddleOfTheBody) {
   H2Behaviour behaviour;
   behaviour.reset_streams = true;
