@@ -86,6 +86,12 @@ std::optional<PeerConnection::Request> PeerConnection::read_request() {
   return request;
 }
 
+size_t PeerConnection::take_buffered(size_t most) {
+  const size_t taken = std::min(most, buffered_.size());
+  buffered_.erase(0, taken);
+  return taken;
+}
+
 bool PeerConnection::write(std::string_view bytes) {
   while (!bytes.empty()) {
     if (fd_ < 0) return false;

@@ -45,6 +45,8 @@ class PeerConnection {
   std::optional<Request> read_request();
   // Up to `most` bytes; empty at the end.
   std::string read_some(size_t most);
+  // Drops up to `most` bytes that were read together with the head; returns how many.
+  size_t take_buffered(size_t most);
   bool write(std::string_view bytes);
   // Reads and forgets until the peer is gone.
   void drain();
