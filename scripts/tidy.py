@@ -91,7 +91,8 @@ def check_file(path):
         if "#pragma once" not in text and not name.endswith("-inl"):
             say(path, 1, "no #pragma once")
     for number, line in enumerate(lines, 1):
-        if len(line) > COLUMNS_MAX and "http" not in line:
+        # The formatter leaves string literals whole, and so does the reader.
+        if len(line) > COLUMNS_MAX + (20 if '"' in line else 0):
             say(path, number, f"{len(line)} columns")
         if UNFINISHED.search(line):
             say(path, number, "unfinished work")

@@ -20,7 +20,7 @@ directory continues the same files and the same ledger.
 Examples:
   sluice generate --out /tmp/logs --bytes 1GiB                      as fast as possible
   sluice generate --out /tmp/logs --files 4 --shape json --rate 10MB/s --duration 20s
-  sluice generate --out /tmp/logs --rate 1000lines/s --duration 1min --rotate rename --rotate-every 2s
+  sluice generate --out /tmp/logs --rate 1000lines/s --rotate rename --rotate-every 2s
   sluice generate --out /tmp/logs --rate 5MB/s --duration 20s --rotate copytruncate --rotate-bytes 10MiB)";
 
 template <class T>
