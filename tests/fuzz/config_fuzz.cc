@@ -3,8 +3,7 @@
 //
 // In:      bytes from libFuzzer.
 // Out:     nothing, or an abort: the loader must end, without an exception, with a configuration or
-//          a
-//          problem; a valid one must print as a file that is valid again and prints the same.
+//          a problem; a valid one must print as a file that is valid again and prints the same.
 // Why so:  the file comes from people and from templates, and yaml-cpp has a record of surprises.
 #include <cstddef>
 #include <cstdint>
