@@ -134,8 +134,7 @@ def catch_up(bench, args):
     pairs = []
     for number in range(args.pairs):
         loop = bench.loop_rate(file, args.codec)
-        loop_rate = loop["results"][0]["raw_mb_per_cpu_s"] if "results" in loop else loop[0][
-            "raw_mb_per_cpu_s"]
+        loop_rate = loop["raw_mb_per_cpu_second"]
         agent = bench.start_agent(file, *LEVELS[args.codec], "-shards", "1")
         bench.wait_delivered(raw, agent)
         usage = bench.stop_agent(agent)
