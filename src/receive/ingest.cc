@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "receive/json_text.h"
+#include "receive/stored_files.h"
 
 namespace sluice {
 namespace {
@@ -41,6 +42,14 @@ std::string Ingest::open() {
   if (auto opened = files_->open(); !opened.ok()) {
     return fmt::format("cannot store in {}: {}. Choose a writable directory with --out.",
                        options_.out, opened.error().message());
+  }
+  if (options_.verify) {
+    // What an earlier run stored has arrived too; the report spans restarts.
+    auto read = read_stored_lines(options_.out, options_.ledger, TornEnd::kIsSkipped, &verifier_);
+    if (!read.ok()) {
+      return fmt::format("cannot read what is stored in {}: {}. Choose another --out.",
+                         options_.out, read.error().message());
+    }
   }
   if (!options_.dedupe) return {};
   const std::string path = options_.out + "/.idempotency-keys";

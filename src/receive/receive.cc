@@ -75,7 +75,9 @@ int conclude(const ReceiveOptions& options, const Verifier& verifier) {
 
 int verify_stored(const ReceiveOptions& options) {
   Verifier verifier;
-  if (auto read = read_stored_lines(options.verify_files, options.ledger, &verifier); !read.ok()) {
+  if (auto read =
+          read_stored_lines(options.verify_files, options.ledger, TornEnd::kIsALine, &verifier);
+      !read.ok()) {
     return complain(fmt::format("cannot read {}: {}. Give the directory of --out.",
                                 options.verify_files, read.error().message()));
   }

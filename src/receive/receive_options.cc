@@ -107,7 +107,9 @@ void add_storage(CLI::App& app, ReceiveOptions& options, bool* count, bool* to_s
 }
 
 void add_verification(CLI::App& app, ReceiveOptions& options) {
-  app.add_flag("--verify", options.verify, "check lines made by sluice generate; report at exit");
+  app.add_flag("--verify", options.verify,
+               "check lines made by sluice generate; report at exit; with --out, what "
+               "is stored there already counts as arrived");
   app.add_option("--ledger", options.ledger,
                  "the generator's ledger: tells lines that never arrived; read at exit");
   app.add_option("--report", options.report, "write the report as JSON into this file");

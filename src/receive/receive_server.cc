@@ -299,9 +299,7 @@ void ReceiveServer::Loop::show_progress() {
   const MonoTime now = read_mono_clock();
   if (now < next_progress) return;
   next_progress = now + 1_s;
-  fmt::print(stderr, "\r\x1b[K{} lines, {} requests, {:.1f} MB raw, {:.1f} MB on the wire",
-             stats->lines, stats->requests, static_cast<double>(stats->bytes_lines) / 1e6,
-             static_cast<double>(stats->bytes_wire) / 1e6);
+  fmt::print(stderr, "\r\x1b[K{}", stats->progress_text());
   std::fflush(stderr);
 }
 

@@ -43,4 +43,9 @@ std::string ReceiveStats::text(double uptime_seconds) const {
   return text;
 }
 
+std::string ReceiveStats::progress_text() const {
+  return fmt::format("{} lines, {} requests, {:.1f} MB raw, {:.1f} MB on the wire", lines, requests,
+                     static_cast<double>(bytes_lines) / 1e6, static_cast<double>(bytes_wire) / 1e6);
+}
+
 }  // namespace sluice

@@ -30,6 +30,7 @@ struct ReceiveStats {
 
   std::string json(double uptime_seconds) const;
   std::string text(double uptime_seconds) const;
+  std::string progress_text() const;  // one short line
 };
 
 }  // namespace sluice

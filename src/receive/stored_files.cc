@@ -13,7 +13,7 @@ namespace {
 
 constexpr size_t kBlockBytes = 1u << 20;
 
-Result<void> read_lines(const std::string& path, Verifier* verifier) {
+Result<void> read_lines(const std::string& path, TornEnd torn_end, Verifier* verifier) {
   const Descriptor fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
   if (!fd.is_open()) return Error::from_errno("open");
   std::string text;  // the beginning of a line that is not whole yet, then a block
@@ -33,7 +33,7 @@ Result<void> read_lines(const std::string& path, Verifier* verifier) {
     }
     text.erase(0, text.size() - rest.size());
     if (got != 0) continue;
-    if (!text.empty()) verifier->take_stored(text);
+    if (!text.empty() && torn_end == TornEnd::kIsALine) verifier->take_stored(text);
     return {};
   }
 }
@@ -41,7 +41,7 @@ Result<void> read_lines(const std::string& path, Verifier* verifier) {
 }  // namespace
 
 Result<void> read_stored_lines(const std::string& directory, const std::string& ledger,
-                               Verifier* verifier) {
+                               TornEnd torn_end, Verifier* verifier) {
   namespace fs = std::filesystem;
   std::error_code failed;
   std::error_code ignored;  // the ledger need not exist
@@ -50,7 +50,7 @@ Result<void> read_stored_lines(const std::string& directory, const std::string& 
     if (it->path().filename().string().starts_with('.')) continue;
     if (!it->is_regular_file(failed)) continue;
     if (!ledger.empty() && fs::equivalent(it->path(), ledger, ignored)) continue;
-    if (auto read = read_lines(it->path().string(), verifier); !read.ok()) return read;
+    if (auto read = read_lines(it->path().string(), torn_end, verifier); !read.ok()) return read;
   }
   if (failed) return Error::from_errno("read directory", failed.value());
   return {};

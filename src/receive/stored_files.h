@@ -16,7 +16,11 @@
 
 namespace sluice {
 
+// What a file holds behind its last newline: a line that a killed receiver did not finish and did
+// not answer for, or a damaged file.
+enum class TornEnd : uint8_t { kIsALine, kIsSkipped };
+
 Result<void> read_stored_lines(const std::string& directory, const std::string& ledger,
-                               Verifier* verifier);
+                               TornEnd torn_end, Verifier* verifier);
 
 }  // namespace sluice

@@ -39,7 +39,8 @@ class GenerateTest : public ::testing::Test {
   // What a perfect shipper of all files would deliver.
   VerifyReport verify() const {
     Verifier verifier;
-    EXPECT_TRUE(read_stored_lines(logs_, logs_ + "/ledger.json", &verifier).ok());
+    EXPECT_TRUE(
+        read_stored_lines(logs_, logs_ + "/ledger.json", TornEnd::kIsALine, &verifier).ok());
     const Ledger written = ledger();
     return verifier.report(&written);
   }

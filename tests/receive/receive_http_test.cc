@@ -226,5 +226,28 @@ TEST_F(ReceiverTest, VerifiesGeneratedLinesAndFailsWhenOneIsMissing) {
   EXPECT_NE(file_content(directory_ / "r.json").find("\"missing_first\":[49]"), std::string::npos);
 }
 
+TEST_F(ReceiverTest, AReportSpansAKilledReceiverAndIgnoresTheLineItTore) {
+  const std::string logs = directory_ / "logs", ledger = directory_ / "logs/ledger.json";
+  ChildProcess generator(generate_main, {"-out", logs, "-shape", "short", "-lines", "50"},
+                         directory_ / "o", directory_ / "e");
+  ASSERT_EQ(generator.wait(), 0);
+  std::vector<std::string> lines;
+  std::istringstream written(file_content(logs + "/stream-0000.log"));
+  for (std::string line; std::getline(written, line);) lines.push_back(line);
+  const std::vector<std::string> words = {"--verify",          "--ledger", ledger,
+                                          "--expect-complete", "--out",    directory_ / "out"};
+  start(words);
+  curl(json_post(body_file({lines.begin(), lines.begin() + 20})));
+  EXPECT_EQ(stop(SIGKILL), 128 + SIGKILL);
+  const std::string file = directory_ / "out/h1/~var~log~a.log";
+  write_file(file, file_content(file) + lines[20].substr(0, 10));
+  start(words);
+  curl(json_post(body_file({lines.begin() + 20, lines.end()})));
+  EXPECT_EQ(stop(), 0) << stderr_text();
+  EXPECT_NE(stderr_text().find("50 arrived, 50 unique, 0 duplicate, 0 damaged"), std::string::npos)
+      << stderr_text();
+  EXPECT_EQ(stored(), file_content(logs + "/stream-0000.log"));
+}
+
 }  // namespace
 }  // namespace sluice

@@ -139,9 +139,11 @@ TEST_F(VerifierTest, StoredFilesAreReadWithLinesAcrossBlocks) {
   write_file(directory / "host/file", content);
   write_file(directory / ".keys", "not a line");
   write_file(directory / "ledger.json", "not a line either");
-  ASSERT_TRUE(read_stored_lines(directory.path(), directory / "ledger.json", &verifier_).ok());
+  ASSERT_TRUE(
+      read_stored_lines(directory.path(), directory / "ledger.json", TornEnd::kIsALine, &verifier_)
+          .ok());
   EXPECT_TRUE(report().is_complete());
-  EXPECT_FALSE(read_stored_lines(directory / "absent", "", &verifier_).ok());
+  EXPECT_FALSE(read_stored_lines(directory / "absent", "", TornEnd::kIsALine, &verifier_).ok());
 }
 
 TEST(SequenceSet, KnowsEachNumberOnce) {
