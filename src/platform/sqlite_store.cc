@@ -48,6 +48,8 @@ Result<StoredState> SqliteStore::load() {
   if (!db_) {
     if (const auto opened = open_for_commits(); !opened) return explained(opened.error());
   }
+  // Without the copy the agent works as well; only the next damage would change the id.
+  if (copy_host_id(directory_ + "/host_id", host_id_)) (void)sync_directory(directory_);
   state.host_id = host_id_;
   return state;
 }
@@ -152,9 +154,9 @@ void SqliteStore::salvage_from(const std::string& damaged, Rows& rows) {
 // name is always damage and never an interrupted first start.
 Result<void> SqliteStore::create(const Rows& rows) {
   if (host_id_.empty()) {
-    Result<std::string> made = make_host_id();
-    if (!made) return made.error();
-    host_id_ = std::move(made).value();
+    Result<std::string> kept = known_or_new_host_id(directory_ + "/host_id");
+    if (!kept) return kept.error();
+    host_id_ = std::move(kept).value();
   }
   const std::string fresh = path_ + ".new";
   for (const char* part : {"", "-wal", "-shm", "-journal"}) ::unlink((fresh + part).c_str());

@@ -2,7 +2,7 @@
 // sqlite_store.h — the checkpoint store on a real disk: one SQLite database in the state directory.
 //
 // In:      rows from the steward; at start, whatever a crash, a full disk or a person left behind.
-// Out:     the rows of the last durable commit. Files: checkpoints.db (0600) and its -wal.
+// Out:     the rows of the last durable commit. Files: checkpoints.db, its -wal, host_id (0600).
 // Owns:    the connection. REQUIRES: the directory's InstanceLock is held by this process.
 // Thread:  the steward's, from load() on.
 // Limits:  a commit of 1,000 rows takes some 5 ms plus one fsync; CHECKPOINTS.md has the format.

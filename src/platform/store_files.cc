@@ -93,6 +93,56 @@ std::string read_host_id(sqlite3* db) {
   return whole ? value : std::string();
 }
 
+constexpr std::string_view kHexDigits = "0123456789abcdef";
+constexpr size_t kHostIdDigits = 32;
+
+Result<std::string> random_host_id() {
+  std::array<unsigned char, kHostIdDigits / 2> bits{};
+  size_t filled = 0;
+  while (filled < bits.size()) {
+    const ssize_t got = ::getrandom(bits.data() + filled, bits.size() - filled, 0);
+    if (got < 0 && errno != EINTR) return Error::from_errno("getrandom");
+    if (got > 0) filled += static_cast<size_t>(got);
+  }
+  std::string text;
+  for (const unsigned char byte : bits) {
+    text += kHexDigits[byte >> 4];
+    text += kHexDigits[byte & 15];
+  }
+  return text;
+}
+
+// Empty unless the file holds an id and nothing else.
+std::string read_host_id_file(const std::string& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) return {};
+  std::array<char, kHostIdDigits + 2> bytes{};
+  const ssize_t got = ::read(fd, bytes.data(), bytes.size());
+  ::close(fd);
+  if (got != static_cast<ssize_t>(kHostIdDigits) + 1 || bytes[kHostIdDigits] != '\n') return {};
+  std::string text(bytes.data(), kHostIdDigits);
+  return text.find_first_not_of(kHexDigits) == std::string::npos ? text : std::string();
+}
+
+// Under a name of its own first: a half-written id is never found under `path`.
+Result<void> write_host_id_file(const std::string& path, const std::string& host_id) {
+  const std::string fresh = path + ".new";
+  const int fd = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  if (fd < 0) return Error::from_errno("create host_id");
+  const std::string line = host_id + "\n";
+  errno = ENOSPC;  // what a short write means
+  const bool written = ::write(fd, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  const bool durable = written && ::fsync(fd) == 0;
+  const int err = errno;
+  ::close(fd);
+  if (!durable) {
+    ::unlink(fresh.c_str());
+    return Error::from_errno("write host_id", err);
+  }
+  if (::rename(fresh.c_str(), path.c_str()) != 0) return Error::from_errno("rename host_id");
+  return {};
+}
+
 // A broken tree can lead to one row twice, once as it was long ago. The older position is the safe
 // one: it repeats lines, the newer one might belong to another life of the file.
 void keep_older(std::map<int64_t, CheckpointRow>& rows, CheckpointRow&& row) {
@@ -182,21 +232,15 @@ StoreSalvage salvage_store(const std::string& path) {
   return salvage;
 }
 
-Result<std::string> make_host_id() {
-  std::array<unsigned char, 16> bits{};
-  size_t filled = 0;
-  while (filled < bits.size()) {
-    const ssize_t got = ::getrandom(bits.data() + filled, bits.size() - filled, 0);
-    if (got < 0 && errno != EINTR) return Error::from_errno("getrandom");
-    if (got > 0) filled += static_cast<size_t>(got);
-  }
-  constexpr std::string_view kDigits = "0123456789abcdef";
-  std::string text;
-  for (const unsigned char byte : bits) {
-    text += kDigits[byte >> 4];
-    text += kDigits[byte & 15];
-  }
-  return text;
+Result<std::string> known_or_new_host_id(const std::string& path) {
+  std::string known = read_host_id_file(path);
+  if (!known.empty()) return known;
+  return random_host_id();
+}
+
+Result<void> copy_host_id(const std::string& path, const std::string& host_id) {
+  if (read_host_id_file(path) == host_id) return {};
+  return write_host_id_file(path, host_id);
 }
 
 std::string unused_damaged_name(const std::string& path, WallTime now) {

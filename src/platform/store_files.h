@@ -49,8 +49,11 @@ struct StoreSalvage {
 // Every row that can still be reached and whose checksum fits. Leaves the file as it is.
 StoreSalvage salvage_store(const std::string& path);
 
-// 128 random bits in hex.
-Result<std::string> make_host_id();
+// The host id that `path` holds a copy of, or 128 random bits in hex.
+Result<std::string> known_or_new_host_id(const std::string& path);
+
+// Makes `path` a durable copy of the id, if it is none yet.
+Result<void> copy_host_id(const std::string& path, const std::string& host_id);
 
 // `path`.damaged-20261122T173000Z, with a number behind it if that is taken.
 std::string unused_damaged_name(const std::string& path, WallTime now);

@@ -246,6 +246,21 @@ TEST_F(DamagedStore, DoesNotOverwriteAnEarlierOneOfTheSameSecond) {
   EXPECT_EQ(read_whole(second), "second");
 }
 
+// Lines that are sent again after damage must get the same ids as the first time.
+TEST_F(DamagedStore, BeyondReadingKeepsItsHostId) {
+  place(directory_, closed_);
+  load_again(directory_);
+  write_whole(directory_ + "/checkpoints.db", std::string(8192, '\0'));
+  EXPECT_EQ(load_again(directory_).host_id, closed_.host_id);
+  for (const char* broken : {"", "short\n", "zz0102030405060708090a0b0c0d0e0f\n"}) {
+    place(directory_, {"garbage", "", ""});
+    write_whole(directory_ + "/host_id", broken);
+    const std::string made = load_again(directory_).host_id;
+    EXPECT_EQ(made.size(), 32U);
+    EXPECT_EQ(read_whole(directory_ + "/host_id"), made + "\n");
+  }
+}
+
 TEST_F(DamagedStore, ThatIsADirectoryIsSetAsideToo) {
   place(directory_, closed_);
   std::filesystem::remove(directory_ + "/checkpoints.db");

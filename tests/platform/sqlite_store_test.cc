@@ -53,6 +53,7 @@ TEST(SqliteStore, IsReadableForItsUserOnly) {
   EXPECT_EQ(mode_of(directory), 0700U);
   EXPECT_EQ(mode_of(directory + "/checkpoints.db"), 0600U);
   EXPECT_EQ(mode_of(directory + "/checkpoints.db-wal"), 0600U);
+  EXPECT_EQ(mode_of(directory + "/host_id"), 0600U);
 }
 
 TEST(SqliteStore, GivesBackEveryFieldAsItWasCommitted) {
