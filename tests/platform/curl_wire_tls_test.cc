@@ -96,7 +96,7 @@ TEST_F(CurlWireTls, GivesUpOnAHandshakeThatHangsAtTheConnectTimeout) {
   WireRig rig(wanted);
   const WireAnswer answer = rig.exchange(10'000);
   EXPECT_EQ(answer.failure, TransportFailure::kConnect) << answer.text_view();
-  EXPECT_LT(answer.took, 2_s);
+  EXPECT_LT(answer.took, 5_s);
 }
 
 TEST_F(CurlWireTls, TrustsAnybodyOnlyWhenToldTo) {

@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <map>
-#include <set>
 
 #include "servers/loopback.h"
 
 namespace sluice {
+
+using SteadyTime = std::chrono::steady_clock::time_point;
 
 // One connection on one thread; orders are looked for every millisecond.
 class H2PeerSession {
@@ -59,8 +61,8 @@ class H2PeerSession {
   const int fd_;
   std::unique_ptr<SSL, decltype(&SSL_free)> ssl_{nullptr, SSL_free};
   nghttp2_session* session_ = nullptr;
-  std::map<int32_t, size_t> unconsumed_;  // bytes for which no WINDOW_UPDATE was sent
-  std::set<int32_t> unanswered_;
+  std::map<int32_t, size_t> unconsumed_;      // bytes for which no WINDOW_UPDATE was sent
+  std::map<int32_t, SteadyTime> unanswered_;  // and when they are due
   int pings_ = 0;
   int answered_ = 0;
 };
@@ -133,8 +135,12 @@ void H2PeerSession::obey() {
     unconsumed_.clear();
   }
   if (peer_.behaviour_.answer || peer_.answering_) {
-    for (const int32_t stream : unanswered_) answer(stream);
-    unanswered_.clear();
+    const SteadyTime now = std::chrono::steady_clock::now();
+    std::erase_if(unanswered_, [&](const auto& due) {
+      if (due.second > now) return false;
+      answer(due.first);
+      return true;
+    });
   }
   while (pings_ < peer_.pings_ordered_) {
     nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr);
@@ -157,7 +163,9 @@ void H2PeerSession::answer(int32_t stream) {
 
 void H2PeerSession::request_complete(int32_t stream) {
   ++peer_.requests_;
-  if (!peer_.behaviour_.answer_early) unanswered_.insert(stream);
+  if (peer_.behaviour_.answer_early) return;
+  unanswered_[stream] = std::chrono::steady_clock::now() +
+                        std::chrono::milliseconds(peer_.behaviour_.answer_delay_ms);
 }
 
 ssize_t H2PeerSession::on_send(nghttp2_session*, const uint8_t* bytes, size_t size, int,
@@ -248,7 +256,7 @@ std::string H2Peer::url(std::string_view scheme) const {
 void H2Peer::accept_loop() {
   block_sigpipe();
   while (!stopping_) {
-    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = accept_on_loopback(listener_);
     if (fd < 0) continue;
     ++connections_;
     ++open_connections_;

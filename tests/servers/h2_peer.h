@@ -33,6 +33,7 @@ struct H2Behaviour {
   bool refuse_streams = false;   // RST_STREAM REFUSED_STREAM to every request
   bool reset_streams = false;    // RST_STREAM INTERNAL_ERROR as soon as a body byte came
   bool answer = true;            // false: no answer, until answer_now()
+  int answer_delay_ms = 0;       // after the end of a request
   bool answer_early = false;     // 200 at the request's headers, then RST_STREAM NO_ERROR
   int close_after_requests = 0;  // GOAWAY and close once that many were answered
 };

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -34,6 +35,14 @@ inline int listen_on_loopback(uint16_t& port, int receive_buffer = 0) {
     return -1;
   }
   port = ntohs(address.sin_port);
+  return fd;
+}
+
+// A connection without Nagle's delay, as every server has it. -1 if there is none.
+inline int accept_on_loopback(int listener) {
+  const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC);
+  const int on = 1;
+  if (fd >= 0) ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   return fd;
 }
 

@@ -172,7 +172,7 @@ std::string RawPeer::url(std::string_view scheme, std::string_view host) const {
 void RawPeer::accept_loop() {
   block_sigpipe();
   while (!stopping_) {
-    const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+    const int fd = accept_on_loopback(listener_);
     if (fd < 0) continue;
     const int index = connections_.fetch_add(1);
     const std::lock_guard lock(mutex_);
