@@ -120,7 +120,7 @@ def main():
     parser.add_argument("--build", required=True)
     parser.add_argument("--only", choices=["unit", "sim", "e2e", "fuzz"])
     parser.add_argument("--seeds", type=int, default=SIM_SEEDS)
-    parser.add_argument("-k", default="", help="e2e: only tests whose name contains this")
+    parser.add_argument("-k", dest="k", default="", help="e2e: only tests whose name contains this")
     args = parser.parse_args()
     build = (ROOT / args.build).resolve()
     tally = Tally()

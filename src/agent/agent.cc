@@ -27,6 +27,9 @@ Agent::Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusB
     : config_(config), parts_(parts), log_(log), board_(board) {}
 
 Agent::~Agent() {
+  // A start that was refused half way has loops that nobody told to end.
+  end_loops();
+  for (auto& loop : parts_.loops) loop->join();
   parts_.steward_waker.detach();
 }
 

@@ -207,3 +207,11 @@ destinations:
         agent.wait_said("following|running|started")
         agent.stop()
         self.assertEqual(self.stats(alive)["lines"], ledger["lines"])
+
+    def test_an_admin_port_in_use_is_said_and_ends_the_agent(self):
+        receiver = self.receiver("--count")
+        agent = self.start("run", "-paths", self.logs / "*.log", "-state", self.state, "-io",
+                           os.environ.get("SLUICE_E2E_IO", "auto"), "-admin",
+                           f"127.0.0.1:{receiver.port}")
+        self.assertEqual(agent.wait(timeout=20), 1, agent.text())
+        self.assertRegex(agent.text(), r"admin port .*in use.*--admin")
