@@ -10,7 +10,8 @@
 namespace sluice {
 namespace {
 
-constexpr std::string_view kHead{"sluice-keys v1\n", 16};  // with the terminating zero
+constexpr char kHeadBytes[16] = "sluice-keys v1\n";  // and its terminating zero
+constexpr std::string_view kHead(kHeadBytes, sizeof kHeadBytes);
 constexpr size_t kKeyBytes = 16;
 constexpr size_t kRewriteKeysMin = 4096;  // a small file is not worth replacing
 

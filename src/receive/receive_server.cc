@@ -43,7 +43,7 @@ struct ReceiveServer::Loop {
     h2o_socket_t* socket = nullptr;
     std::list<Connection>::iterator place;
   };
-  struct Handler {
+  struct CatchAll {
     h2o_handler_t base;  // first: libh2o allocates and casts
     Loop* loop;
   };
@@ -116,9 +116,9 @@ void ReceiveServer::Loop::start() {
   h2o_hostconf_t* const host =
       h2o_config_register_host(&config, h2o_iovec_init(H2O_STRLIT("default")), 65535);
   h2o_pathconf_t* const all_paths = h2o_config_register_path(host, "/", 0);
-  auto* const handler = reinterpret_cast<Handler*>(h2o_create_handler(all_paths, sizeof(Handler)));
-  handler->base.on_req = on_request;
-  handler->loop = this;
+  auto* const route = reinterpret_cast<CatchAll*>(h2o_create_handler(all_paths, sizeof(CatchAll)));
+  route->base.on_req = on_request;
+  route->loop = this;
   events = h2o_evloop_create();
   h2o_context_init(&context, events, &config);
   accept_context.ctx = &context;
@@ -188,7 +188,7 @@ void ReceiveServer::Loop::on_stop(h2o_socket_t* socket, const char*) {
 // ---- requests
 
 int ReceiveServer::Loop::on_request(h2o_handler_t* handler, h2o_req_t* request) {
-  Loop* const loop = reinterpret_cast<Handler*>(handler)->loop;
+  Loop* const loop = reinterpret_cast<CatchAll*>(handler)->loop;
   const std::string_view method = text_of(request->method);
   if (method == "POST") {
     loop->take_ingest(request);
