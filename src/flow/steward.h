@@ -180,10 +180,11 @@ class Steward {
   void serve_sources(FollowedFile& file, const std::string& path, bool first_look);
   void settle_names();
   void begin_leaving(FollowedFile& file);
+  void expect_last_line(const FollowedFile& file);
 
   // steward_adopt.cc: where a file begins, and files that no pattern names any more.
   bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
-  CheckpointRow row_for(const FollowedFile& file, const FileFacts& facts, SourceId source,
+  CheckpointRow row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
                         DestinationId destination, bool first_look, bool& is_new);
   FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);
   void leave_row(int64_t row, bool unlinked, MonoTime since);

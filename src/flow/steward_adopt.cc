@@ -21,10 +21,15 @@ bool may_be(const CheckpointRow& row, const FileStat& stat) {
          (known.birth_ns == 0 || stat.birth_ns == 0 || known.birth_ns == stat.birth_ns);
 }
 
+bool leads_to(Disk& disk, const std::string& path, const FileKey& key) {
+  const auto stat = disk.stat(path);
+  return stat.ok() && key_of(*stat) == key;
+}
+
 }  // namespace
 
 // The row that the tail will write to, as it should be now.
-CheckpointRow Steward::row_for(const FollowedFile& file, const FileFacts& facts, SourceId source,
+CheckpointRow Steward::row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
                                DestinationId destination, bool first_look, bool& is_new) {
   const std::string& name = settings_.destinations[destination.value].name;
   const auto rows = rows_.related(name, facts.stat.inode, file.path);
@@ -46,6 +51,9 @@ CheckpointRow Steward::row_for(const FollowedFile& file, const FileFacts& facts,
                      "beginning",
                      {{"path", file.path}});
   }
+  const bool goes_on_elsewhere = best && goes_on(best->kinship) && row.path != file.path;
+  // Rotated while the agent was away; a second name of the same file is no rotation.
+  if (goes_on_elsewhere && !leads_to(world_.disk, row.path, file.key)) file.moved = true;
   row.destination = name;
   row.path = file.path;
   row.identity = identify(facts.stat, facts.head);
@@ -95,7 +103,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   spec->epoch = row.epoch;
   spec->start = row.offset;
   spec->marker = *marker;
-  spec->rotated = file.names.empty();
+  spec->rotated = file.moved || file.names.empty();
   ShardOrder order;
   order.kind = ShardOrder::Kind::kAdopt;
   order.tail = tail.id;
@@ -215,7 +223,7 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
     world_.disk.close(*handle);
     return false;
   }
-  file.counted_as_moved = true;
+  file.moved = true;
   file.leaving = true;
   file.quiet_since = now_;
   leaving_.insert(file.key);

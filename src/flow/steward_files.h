@@ -72,8 +72,8 @@ struct FollowedFile {
   MonoTime quiet_since;  // the last look that found it grown
   bool leaving = false;  // no name refers to it
   bool unlinked = false;
-  bool incomplete = false;  // a tail is missing: the disk failed when it was due
-  bool counted_as_moved = false;
+  bool incomplete = false;   // a tail is missing: the disk failed when it was due
+  bool moved = false;        // it lost the name under which it was found: it was rotated or deleted
   bool said_shared = false;  // several sources want it
 };
 

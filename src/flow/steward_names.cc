@@ -222,8 +222,11 @@ void Steward::settle_names() {
     if (file == nullptr) continue;
     if (!file->names.empty()) {
       if (std::exchange(file->leaving, false)) leaving_.erase(key);
-      if (!holds(file->names, file->path) && !std::exchange(file->counted_as_moved, true))
+      if (!holds(file->names, file->path) && !std::exchange(file->moved, true)) {
+        // The new name matches a pattern, too: followed as before, but rotated all the same.
         world_.metrics.files_rotated.add();
+        expect_last_line(*file);
+      }
       continue;
     }
     if (file->state == FollowedFile::State::kParked) {
@@ -242,8 +245,14 @@ void Steward::begin_leaving(FollowedFile& file) {
   if (file.state != FollowedFile::State::kOpen) return;  // settled when the shards let go
   look_at(file);
   file.quiet_since = now_;  // the grace time runs from here at the earliest
-  if (!std::exchange(file.counted_as_moved, true))
+  if (!std::exchange(file.moved, true))
     (file.unlinked ? world_.metrics.files_deleted : world_.metrics.files_rotated).add();
+  expect_last_line(file);
+}
+
+// Its writer will turn to another file: an unfinished line is the last one and will stay so.
+void Steward::expect_last_line(const FollowedFile& file) {
+  if (file.state != FollowedFile::State::kOpen) return;  // said when it is adopted again
   for (TailId id : file.tails) {
     FollowedTail& tail = files_.at(id);
     order(tail, ShardOrder::Kind::kRotated);  // wakes it, too

@@ -48,6 +48,45 @@ TEST_F(StewardRotationTest, ARotatedNameThatMatchesTooIsTheSameFile) {
   EXPECT_EQ(stand().lines.size(), 1U);
 }
 
+TEST_F(StewardRotationTest, TheUnfinishedLastLineOfAFileRotatedToANameThatMatchesTooIsDelivered) {
+  agent({"/l/*.log*"});
+  disk_.append("/l/a.log", "1\nunfinished");
+  stand().start();
+  stand().run(100_ms);
+  EXPECT_EQ(lines(), LineList{"1\n"});
+  disk_.rename("/l/a.log", "/l/a.log.1");
+  disk_.append("/l/a.log", "2\nlive");
+  stand().run(10_s);
+  EXPECT_EQ(lines(), (LineList{"1\n", "unfinished", "2\n"}));
+}
+
+TEST_F(StewardRotationTest, AnUnfinishedLineIsTheLastOneAlsoIfTheFileWasRotatedWhileDown) {
+  agent({"/l/*.log*"});
+  disk_.append("/l/a.log", "1\nunfinished");
+  stand().start();
+  stand().run(3_s);
+  stand().stop();
+  disk_.rename("/l/a.log", "/l/a.log.1");
+  disk_.append("/l/a.log", "2\nlive");
+  stand().start();
+  stand().run(10_s);
+  EXPECT_EQ(lines("/l/a.log.1"), LineList{"unfinished"});
+  EXPECT_EQ(lines(), (LineList{"1\n", "2\n"}));
+}
+
+TEST_F(StewardRotationTest, ASecondNameOfALiveFileDoesNotEndItsLine) {
+  agent({"/l/*"});
+  disk_.append("/l/b.log", "1\nunfinished");
+  stand().start();
+  stand().run(3_s);
+  stand().stop();
+  disk_.link("/l/b.log", "/l/a.log");  // found first by the next start
+  stand().start();
+  stand().run(10_s);
+  EXPECT_EQ(lines("/l/b.log"), LineList{"1\n"});
+  EXPECT_EQ(lines("/l/a.log"), LineList{});
+}
+
 TEST_F(StewardRotationTest, AnUnlinkedFileIsKeptUntilItIsDelivered) {
   agent();
   stand().answering = false;
