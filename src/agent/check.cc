@@ -35,9 +35,12 @@ ConfigRules config_rules() {
     return refusal;
   };
   rules.pattern = [](const std::string& pattern) -> std::optional<std::string> {
-    const Result<Glob> glob = Glob::compile(pattern);
-    if (glob) return std::nullopt;
-    return glob.error().message();
+    // As the steward will compile it: an exclusion without a slash speaks of names.
+    const bool of_names = pattern.find('/') == std::string::npos;
+    const auto compiled =
+        of_names ? PathRules::compile({}, {pattern}) : PathRules::compile({pattern}, {});
+    if (compiled) return std::nullopt;
+    return compiled.error().message();
   };
   return rules;
 }
