@@ -3,12 +3,15 @@
 Everything is the real thing: real files in a temporary directory, real sockets on loopback, real
 signals. A test waits for a condition with a deadline; it never sleeps and hopes.
 """
+import gzip
+import http.server
 import json
 import os
 import pathlib
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import threading
@@ -35,13 +38,72 @@ def wait_until(condition, what, timeout=PATIENCE_S):
         time.sleep(0.02)
 
 
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_sanitized():
+    """Whether the binary carries AddressSanitizer: its memory and speed say nothing then."""
+    return b"__asan_init" in pathlib.Path(SLUICE).read_bytes()
+
+
+class Inbox:
+    """A destination that keeps every record as it came, and answers what a test tells it to."""
+
+    def __init__(self):
+        self.status = 200
+        self.requests = []  # lists of records, of accepted requests
+        self.refused = 0
+        self.headers = []
+        self.lock = threading.Lock()
+        inbox = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                with inbox.lock:
+                    status = inbox.status
+                    inbox.headers.append(dict(self.headers))
+                    if status == 200:
+                        inbox.requests.append(json.loads(gzip.decompress(body)))
+                    else:
+                        inbox.refused += 1
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/ingest"
+        threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
+
+    def records(self):
+        with self.lock:
+            return [record for request in self.requests for record in request]
+
+    def lines(self):
+        return sorted(record["line"] for record in self.records())
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Process:
     """One run of the binary, its stderr kept line by line."""
 
-    def __init__(self, args, env=None, cwd=None):
+    def __init__(self, args, env=None, cwd=None, command=(SLUICE,)):
         self.args = args
         self.lines = []
-        self.proc = subprocess.Popen([SLUICE, *map(str, args)], stdin=subprocess.DEVNULL,
+        self.proc = subprocess.Popen([*command, *map(str, args)], stdin=subprocess.DEVNULL,
                                      stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, cwd=cwd,
                                      env={**os.environ, **(env or {})})
         self.reader = threading.Thread(target=self._read, daemon=True)
@@ -117,10 +179,24 @@ class World(unittest.TestCase):
                 print("\n".join(process.lines[-40:]))
         shutil.rmtree(self.dir, ignore_errors=True)
 
-    def start(self, *args, env=None):
-        process = Process(args, env=env)
+    def start(self, *args, env=None, cwd=None, command=(SLUICE,)):
+        process = Process(args, env=env, cwd=cwd, command=command)
         self.processes.append(process)
         return process
+
+    def inbox(self):
+        inbox = Inbox()
+        self.addCleanup(inbox.close)
+        return inbox
+
+    def ends(self, code, *args, env=None):
+        """Runs to the end, which must have this exit code; returns stdout and stderr together."""
+        done = subprocess.run([SLUICE, *map(str, args)], stdin=subprocess.DEVNULL,
+                              capture_output=True, timeout=PATIENCE_S, check=False,
+                              env={**os.environ, **(env or {})})
+        text = (done.stdout + done.stderr).decode(errors="replace")
+        self.assertEqual(done.returncode, code, text)
+        return text
 
     # The receiver.
 
@@ -162,11 +238,32 @@ class World(unittest.TestCase):
 
     # The agent.
 
-    def agent(self, receiver_url, *flags, paths=None, env=None):
+    def agent(self, receiver_url, *flags, paths=None, env=None, admin="off", command=(SLUICE,)):
         process = self.start("run", "-paths", paths or self.logs / "*.log", "-endpoint",
-                             receiver_url, "-state", self.state, "-io", IO, "-admin", "off",
-                             *flags, env=env)
+                             receiver_url, "-state", self.state, "-io", IO, "-admin", admin,
+                             *flags, env=env, command=command)
         return process
+
+    def agent_with_admin(self, receiver_url, *flags, **others):
+        port = free_port()
+        process = self.agent(receiver_url, *flags, admin=f"127.0.0.1:{port}", **others)
+        process.admin_port = port
+        process.wait_said("running")
+        return process
+
+    def metrics(self, agent):
+        """All series of a scrape: "name{labels}" to value."""
+        series = {}
+        for line in self.get(agent.admin_port, "/metrics").splitlines():
+            if line and not line.startswith("#"):
+                name, value = line.rsplit(" ", 1)
+                series[name] = float(value)
+        return series
+
+    def total(self, agent, name):
+        """The sum of a metric over all its series."""
+        return sum(value for series, value in self.metrics(agent).items()
+                   if series.split("{")[0] == name)
 
     def report_of(self, receiver):
         """Stops a verifying receiver and returns its report."""

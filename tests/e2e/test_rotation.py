@@ -1,0 +1,239 @@
+"""Rotation, truncation and deletion, by logrotate itself and by hand."""
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import unittest
+
+from world import PATIENCE_S, World, wait_until
+
+# A daemon: appends numbered lines, reopens its file on SIGHUP, says how many lines are on disk.
+WRITER = """
+import os, signal, sys
+path, count, pause = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
+reopen = [True]
+signal.signal(signal.SIGHUP, lambda *_: reopen.append(True))
+out = None
+for number in range(count):
+    if reopen:
+        reopen.clear()
+        if out is not None: os.close(out)
+        out = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+    os.write(out, b"line %07d of the writer\\n" % number)
+    if number % 50 == 49:
+        os.fsync(out)
+        print(number + 1, flush=True)
+        signal.sigtimedwait([], pause)
+"""
+
+
+@unittest.skipUnless(shutil.which("logrotate") or pathlib.Path("/usr/sbin/logrotate").exists(),
+                     "logrotate is not installed")
+class Logrotate(World):
+    def writer(self, count, pause):
+        process = subprocess.Popen([sys.executable, "-c", WRITER, str(self.logs / "app.log"),
+                                    str(count), str(pause)], stdout=subprocess.PIPE, text=True)
+        self.addCleanup(process.stdout.close)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        return process
+
+    def rotate(self, rules):
+        config = self.dir / "logrotate.conf"
+        config.write_text(f"{self.logs}/app.log {{\n  su {self.owner()}\n  rotate 100\n"
+                          f"  missingok\n{rules}}}\n")
+        config.chmod(0o644)
+        logrotate = shutil.which("logrotate") or "/usr/sbin/logrotate"
+        done = subprocess.run([logrotate, "-f", "-s", self.dir / "logrotate.state", config],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+
+    @staticmethod
+    def owner():
+        import grp
+        import pwd
+        return f"{pwd.getpwuid(os.geteuid()).pw_name} {grp.getgrgid(os.getegid()).gr_name}"
+
+    def rotate_under_load(self, rules, paths=None, turns=5, count=4000):
+        inbox = self.inbox()
+        agent = self.agent(inbox.url, paths=paths)
+        agent.wait_said("running")
+        writer = self.writer(count, 0.02)
+        for turn in range(turns):
+            for _ in range(count // 50 // (turns + 1)):
+                writer.stdout.readline()
+            self.rotate(rules.replace("PID", str(writer.pid)))
+        writer.stdout.read()
+        self.assertEqual(writer.wait(), 0)
+        wait_until(lambda: len(inbox.records()) >= count, "every line")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), [f"line {number:07} of the writer"
+                                         for number in range(count)])
+        return agent
+
+    def test_create_and_hup(self):
+        self.rotate_under_load("  create\n  postrotate\n    kill -HUP PID\n  endscript\n")
+
+    def test_create_without_hup_leaves_the_writer_in_the_old_file(self):
+        self.rotate_under_load("  create\n", turns=2)
+
+    def test_compress_delayed_with_dates_and_a_pattern_that_takes_the_old_ones_too(self):
+        self.rotate_under_load("  create\n  compress\n  delaycompress\n  dateext\n"
+                               "  dateformat -%Y%m%d-%s\n  postrotate\n    kill -HUP PID\n"
+                               "  endscript\n",
+                               paths=f"{self.logs}/app.log*,{self.logs}/app-*", turns=1)
+
+    def test_numbers_that_a_pattern_takes_too(self):
+        self.rotate_under_load("  create\n  postrotate\n    kill -HUP PID\n  endscript\n",
+                               paths=self.logs / "app.log*")
+
+    def test_an_old_directory(self):
+        (self.logs / "old").mkdir()
+        self.rotate_under_load("  create\n  olddir old\n  postrotate\n    kill -HUP PID\n"
+                               "  endscript\n", paths=self.logs / "**/app.log*")
+
+    def test_copytruncate_loses_nothing_that_was_read_before(self):
+        inbox = self.inbox()
+        agent = self.agent(inbox.url)
+        expected = []
+        for turn in range(4):
+            with open(self.logs / "app.log", "a") as out:
+                for number in range(100 + 50 * turn):  # longer than the one before
+                    out.write(f"turn {turn} line {number:04}\n")
+                    expected.append(f"turn {turn} line {number:04}")
+            wait_until(lambda: len(inbox.records()) >= len(expected), f"turn {turn}")
+            self.rotate("  copytruncate\n")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), sorted(expected))
+
+
+class ByHand(World):
+    def start_with(self, text, *flags, **others):
+        (self.logs / "a.log").write_text(text)
+        self.box = self.inbox()
+        self.runs = self.agent(self.box.url, *flags, **others)
+        self.wait_for(text.split("\n")[:-1])
+
+    def wait_for(self, lines):
+        wait_until(lambda: self.box.lines() == sorted(lines), f"{len(lines)} lines: {lines[:9]}")
+
+    def stop_clean(self, lines):
+        self.assertEqual(self.runs.stop(), 0, self.runs.text())
+        self.assertEqual(self.box.lines(), sorted(lines))
+
+    def append(self, text, name="a.log"):
+        with open(self.logs / name, "a") as out:
+            out.write(text)
+
+    def test_truncated_to_nothing_and_written_again(self):
+        self.start_with("one\ntwo\nthree\n")
+        os.truncate(self.logs / "a.log", 0)
+        self.append("x\n")
+        self.wait_for(["one", "two", "three", "x"])
+        self.append("y\n")
+        self.stop_after(["one", "two", "three", "x", "y"])
+
+    def stop_after(self, lines):
+        self.wait_for(lines)
+        self.stop_clean(lines)
+
+    def test_overwritten_with_shorter_and_with_longer_content(self):
+        self.start_with("first content, line one\nfirst content, line two\n")
+        (self.logs / "a.log").write_text("shorter\n")
+        first = ["first content, line one", "first content, line two", "shorter"]
+        self.wait_for(first)
+        # Past the old position before anybody looks: same length and more, other bytes.
+        longer = [f"regrown {number}" for number in range(100)]
+        (self.logs / "a.log").write_text("\n".join(longer) + "\n")
+        self.stop_after(first + longer)
+
+    def test_regrown_past_the_old_position_while_the_agent_is_away(self):
+        self.start_with("old one\nold two\n")
+        self.stop_clean(["old one", "old two"])
+        (self.logs / "a.log").write_text("new one\nnew two\nnew three\n")
+        self.runs = self.agent(self.box.url)
+        self.stop_after(["old one", "old two", "new one", "new two", "new three"])
+
+    def test_deleted_and_made_again_under_the_same_name(self):
+        self.start_with("0\n")
+        lines = ["0"]
+        for turn in range(1, 6):
+            self.append(f"{turn} last of the old\n")
+            (self.logs / "a.log").unlink()
+            (self.logs / "a.log").write_text(f"{turn} first of the new\n")
+            lines += [f"{turn} last of the old", f"{turn} first of the new"]
+            self.wait_for(lines)
+        self.stop_clean(lines)
+
+    def test_deleted_with_unread_content_while_the_destination_is_away(self):
+        self.start_with("first\n", "-retry-max-delay", "200ms", "-memory", "48MiB")
+        self.box.status = 503
+        count = 100_000
+        text = "".join(f"written while it is away {number:06}\n" for number in range(count))
+        self.append(text)
+        wait_until(lambda: self.box.refused > 2, "it is refused")
+        (self.logs / "a.log").unlink()
+        self.append("again\n")
+        wait_until(lambda: self.box.refused > 6, "some time passes")
+        self.box.status = 200
+        wait_until(lambda: len(self.box.records()) >= count + 2, "everything")
+        self.stop_clean(["first", "again", *text.splitlines()])
+
+    def test_a_deleted_file_is_let_go_when_it_is_delivered(self):
+        self.start_with("first\n")
+        (self.logs / "a.log").unlink()
+        directory = f"/proc/{self.runs.proc.pid}/fd"
+
+        def held():
+            links = []
+            for name in os.listdir(directory):
+                try:
+                    links.append(os.readlink(f"{directory}/{name}"))
+                except FileNotFoundError:
+                    pass
+            return any("a.log" in link for link in links)
+        wait_until(lambda: not held(), "its descriptor is closed")
+        self.stop_clean(["first"])
+
+    def check_partial(self, name, paths):
+        self.start_with("whole\n", paths=paths)
+        self.append("unfinished")
+        with open(self.logs / "a.log", "rb") as old:
+            (self.logs / "a.log").rename(self.logs / name)
+            (self.logs / "a.log").write_text("new\nalive")
+            self.wait_for(["whole", "new", "unfinished"])
+            self.assertTrue(old)
+        marks = {record["line"]: record.get("partial", False) for record in self.box.records()}
+        self.assertEqual(marks, {"whole": False, "new": False, "unfinished": True})
+        self.append(" and well\n")
+        self.stop_after(["whole", "new", "unfinished", "alive and well"])
+
+    def test_the_unfinished_last_line_of_a_rotated_file_comes_marked(self):
+        self.check_partial("a.log.1", self.logs / "*.log")
+
+    def test_the_same_if_the_new_name_matches_as_well(self):
+        self.check_partial("a.log.1", self.logs / "a.log*")
+
+    def test_rotated_many_times_while_the_agent_is_away(self):
+        self.start_with("0\n", paths=self.logs / "a.log*")
+        self.stop_clean(["0"])
+        lines = ["0"]
+        for turn in range(1, 6):
+            self.append(f"{turn} before\n")
+            for old in range(turn, 0, -1):
+                name = "a.log" if old == 1 else f"a.log.{old - 1}"
+                (self.logs / name).rename(self.logs / f"a.log.{old}")
+            (self.logs / "a.log").write_text(f"{turn} after\n")
+            lines += [f"{turn} before", f"{turn} after"]
+        self.runs = self.agent(self.box.url, paths=self.logs / "a.log*")
+        self.stop_after(lines)
+
+    def test_rotated_while_the_agent_is_away_to_a_name_that_nobody_asked_for(self):
+        self.start_with("0\n")
+        self.stop_clean(["0"])
+        self.append("before\n")
+        (self.logs / "a.log").rename(self.logs / "a.log.1")
+        (self.logs / "a.log").write_text("after\n")
+        self.runs = self.agent(self.box.url)
+        self.stop_after(["0", "before", "after"])
