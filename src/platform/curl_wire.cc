@@ -71,6 +71,7 @@ Result<void> CurlWire::set_up(const CurlWireSettings& settings) {
   shared_headers_ = fixed->list;
   own_content_type_ = !fixed->has_content_type;
   clear_text_http2_ = *kind == EndpointKind::kClear && settings.http_version == HttpVersion::kHttp2;
+  if (*kind == EndpointKind::kClear) sockets_.expect_greetings();
   if (*kind == EndpointKind::kClear || settings.http_version == HttpVersion::kHttp1) {
     speech_ = clear_text_http2_ ? Speech::kHttp2 : Speech::kHttp1;
   }

@@ -17,7 +17,7 @@
 //          chose HTTP/2: some peers demand it, and an answer that came before the whole body and
 //          with the end of its stream (a 413, say) is lost by libcurl 7.88.1.
 // Fails:   as WireAnswer::failure. What is wrong with the settings is said by create().
-// Why so:  libcurl 7.88.1 has six traps (src/README.md, "Chosen dependencies"); each has a
+// Why so:  libcurl 7.88.1 has traps (src/README.md, "Chosen dependencies"; and TrapG); each has a
 //          regression test in tests/platform/curl_wire_traps_test.cc, named by its letter.
 #pragma once
 

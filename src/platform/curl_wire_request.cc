@@ -136,7 +136,8 @@ void CurlRequest::conclude(CURLcode code, Clock& clock, MonoTime now) {
 void CurlRequest::conclude(TransportFailure failure, std::string_view text, MonoTime now) {
   SLUICE_CHECK(state == State::kOpen || state == State::kWaiting, "one answer per request");
   if (state == State::kOpen) {
-    answer.status = final_status(easy);
+    // A proxy that refuses the tunnel has a status too, but it is not the destination's.
+    answer.status = starts > 0 ? final_status(easy) : 0;
     const int64_t uploaded = uploaded_bytes();
     const auto whole = static_cast<int64_t>(parcel->body_bytes);
     answer.sent_bytes = Bytes(std::max(uploaded, sent_before_repeat));

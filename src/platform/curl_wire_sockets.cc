@@ -152,7 +152,7 @@ MonoTime WireSockets::due(MonoTime now) {
   MonoTime next = kNever;
   for (Socket& socket : sockets_) {
     if (socket.silent) next = std::min(next, socket.silent_until);
-    if (!socket.established || socket.greeted) continue;
+    if (!socket.established || socket.greeted || greetings_expected_) continue;
     socket.greeted_by = std::min(socket.greeted_by, now + kGreetingMax);
     next = std::min(next, socket.greeted_by);
   }

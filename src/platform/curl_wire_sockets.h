@@ -8,11 +8,10 @@
 // Owns:    the sockets of connections, from open() to close(). Others (the name resolver's pair)
 //          are only watched.
 // Thread:  the loop's.
-// Limits:  a peer that has not sent its SETTINGS kGreetingMax after the first request is taken as
-// one
-//          that did: they may have come with the end of the TLS handshake. A silenced socket is
-//          heard again after kSilence; raising it delays an upload whose window opened unseen,
-//          lowering it costs wake-ups: 20 ms are 50 wake-ups/s while stalled.
+// Limits:  over TLS a peer that has not sent its SETTINGS kGreetingMax after the first request is
+//          taken as one that did: they may have come with the end of the handshake. A silenced
+//          socket is heard again after kSilence; raising it delays an upload whose window opened
+//          unseen, lowering it costs wake-ups: 20 ms are 50 wake-ups/s while stalled.
 // Fails:   open() gives -1, which libcurl reports as a failed connect.
 // Why so:  libcurl 7.88.1 asks for writability as long as an HTTP/2 upload is not finished, also
 //          when the peer's flow-control window is used up. The socket is writable, nothing may be
@@ -34,7 +33,7 @@ class WireSockets {
  public:
   static constexpr Duration kSilence{20'000'000};
   static constexpr uint32_t kEmptyWritesMax = 2;
-  static constexpr Duration kGreetingMax{50'000'000};
+  static constexpr Duration kGreetingMax{200'000'000};
 
   struct Socket {
     int fd = -1;
@@ -57,6 +56,9 @@ class WireSockets {
 
   int open(const curl_sockaddr& address);
   void close(int fd);
+  // In clear text nothing can come before the first request: a greeting is waited for without
+  // limit.
+  void expect_greetings() { greetings_expected_ = true; }
   // What libcurl asks for; 0 when it does not care any more.
   void want(int fd, uint32_t poll_events);
   // The connection that has this local port. Null if there is none, or several addresses are in
@@ -93,6 +95,7 @@ class WireSockets {
 
   FdPoller& poller_;
   FdListener& listener_;
+  bool greetings_expected_ = false;
   std::vector<Socket> sockets_;  // a handful, searched in order
 };
 

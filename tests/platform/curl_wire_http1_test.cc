@@ -349,6 +349,53 @@ TEST(CurlWireHttp1, AbandonsWhatIsOpenAndWhatWaits) {
   EXPECT_EQ(rig.loop.watched(), 0u);
 }
 
+// Sets a variable for one test, after its rig has cleared those of the machine.
+struct Variable {
+  Variable(const char* variable, const std::string& value) : name(variable) {
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Variable() { ::unsetenv(name); }
+  const char* const name;
+};
+
+TEST(CurlWireHttp1, GoesThroughTheProxyOfTheEnvironment) {
+  std::mutex mutex;
+  std::string head;
+  RawPeer proxy([&](PeerConnection& connection) {
+    while (const auto request = connection.read_request()) {
+      {
+        const std::lock_guard lock(mutex);
+        head = request->head;
+      }
+      connection.write(kOk);
+    }
+  });
+  WireRig rig(settings_for("http://sluice-test.invalid/ingest"));
+  const Variable variable("http_proxy", proxy.url());
+  EXPECT_EQ(rig.exchange(1000).status, 200);
+  EXPECT_EQ(rig.exchange(1000).status, 200);
+  EXPECT_EQ(proxy.connections(), 1);
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(head.substr(0, head.find("\r\n")), "POST http://sluice-test.invalid/ingest HTTP/1.1");
+}
+
+TEST(CurlWireHttp1, ReportsAProxyThatRefusesTheTunnelAndShowsNoCredentials) {
+  RawPeer proxy([](PeerConnection& connection) {
+    while (connection.read_head() &&
+           connection.write("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")) {
+    }
+  });
+  WireRig rig(settings_for("https://sluice-test.invalid/ingest"));
+  const Variable variable("https_proxy",
+                          "http://user:s3cr3t@127.0.0.1:" + std::to_string(proxy.port()));
+  const WireAnswer answer = rig.exchange(1000);
+  EXPECT_EQ(answer.failure, TransportFailure::kConnect) << answer.text_view();
+  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.sent_bytes, Bytes(0));
+  EXPECT_NE(answer.text_view().find("407"), std::string_view::npos) << answer.text_view();
+  EXPECT_EQ(answer.text_view().find("s3cr3t"), std::string_view::npos);
+}
+
 TEST(CurlWireHttp1, EndsCleanlyWithRequestsOpen) {
   RawPeer peer([](PeerConnection& connection) { connection.drain(); });
   WireRig rig(settings_for(peer.url()));

@@ -153,6 +153,16 @@ TEST_F(WireSocketsTest, TakesAPeerThatStaysQuietAsGreetedInTime) {
   EXPECT_EQ(sockets.greeted(), 1u);
 }
 
+TEST_F(WireSocketsTest, WaitsForAGreetingWithoutLimitWhenItMustCome) {
+  sockets.expect_greetings();
+  sockets.find_by_port(local_port())->established = true;
+  EXPECT_EQ(sockets.due(t0), kNever);
+  sockets.turn(t0 + 3600_s);
+  EXPECT_EQ(sockets.greeted(), 0u);
+  sockets.was_readable(fd_, t0);
+  EXPECT_EQ(sockets.greeted(), 1u);
+}
+
 TEST_F(WireSocketsTest, KnowsADisturbedConnection) {
   sockets.find_by_port(local_port())->established = true;
   EXPECT_EQ(sockets.undisturbed(), 1u);
