@@ -24,6 +24,7 @@ Shard::Shard(const ShardSettings& settings, ShardParts parts)
 Shard::~Shard() = default;
 
 MonoTime Shard::turn(MonoTime now, WallTime wall) {
+  send_what_waits();       // reports for which the steward had no room
   obey_orders(now);        // what the steward wants
   take_reads(now, wall);   // completions become blocks on the queue
   look_at_hot_tails(now);  // the tick: files that grew lately may have grown again
@@ -171,7 +172,24 @@ void Shard::finish_drain() {
   ShardReport report;
   report.kind = ShardReport::Kind::kDrained;
   report.shard = settings_.shard;
-  SLUICE_CHECK(parts_.reports->push(settings_.report_producer, report), "reports have room");
+  send(report);
+}
+
+// In order, and never lost: a hundred thousand files may fall quiet in one turn, and the channel is
+// made for a steward that keeps up.
+void Shard::send(const ShardReport& report) {
+  if (unsent_.empty() && parts_.reports->push(settings_.report_producer, report)) {
+    parts_.steward->wake();
+    return;
+  }
+  unsent_.push_back(report);
+}
+
+void Shard::send_what_waits() {
+  if (unsent_.empty()) return;
+  while (!unsent_.empty() && parts_.reports->push(settings_.report_producer, unsent_.front())) {
+    unsent_.pop_front();
+  }
   parts_.steward->wake();
 }
 
@@ -184,8 +202,7 @@ void Shard::report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32
   report.offset = tail.seen_end();
   report.missed = missed;
   report.sys_errno = sys_errno;
-  SLUICE_CHECK(parts_.reports->push(settings_.report_producer, report), "reports have room");
-  parts_.steward->wake();
+  send(report);
 }
 
 MonoTime Shard::next_turn(MonoTime now) const {
@@ -213,7 +230,7 @@ MonoTime Shard::next_turn(MonoTime now) const {
     }
   }
   const bool waits_for_thieves = draining_ && !drained_;
-  if (waits_for_thieves || !leaving_.empty()) by(now + settings_.tick);
+  if (waits_for_thieves || !leaving_.empty() || !unsent_.empty()) by(now + settings_.tick);
   return std::max(next, now);
 }
 

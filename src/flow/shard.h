@@ -107,6 +107,7 @@ class Shard {
   struct Flight;  // a read in flight
 
   // The passes of a turn; see turn().
+  void send_what_waits();
   void obey_orders(MonoTime now);
   void take_reads(MonoTime now, WallTime wall);
   void look_at_hot_tails(MonoTime now);
@@ -131,6 +132,7 @@ class Shard {
   void submit_read(Seat& seat, ReadBuffer& buffer, MonoTime now);
   void drop_buffer(Road& road, ReadBuffer& buffer);
   void list(Seat& seat);  // puts the tail where its mode belongs
+  void send(const ShardReport& report);
   void report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32_t sys_errno);
 
   LineBlock* next_block();
@@ -153,6 +155,7 @@ class Shard {
   std::vector<Seat*> released_;                                // wait for their last read
   std::vector<std::unique_ptr<Seat>> leaving_;                 // wait for their last block
   std::unordered_map<int32_t, Flight> flights_;                // by buffer index
+  std::deque<ShardReport> unsent_;
   MonoTime next_tick_{0};
   size_t next_road_ = 0;  // whose turn it is to read
   bool draining_ = false;

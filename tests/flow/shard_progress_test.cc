@@ -21,6 +21,19 @@ TEST(ShardProgress, LetsGoOfATailThatIsReleasedWhileItIsRead) {
   EXPECT_LE(stand.io.reads, 2);
 }
 
+TEST(ShardProgress, KeepsReportsForAStewardThatHasNoRoomAndSendsThemInOrder) {
+  ShardStand stand({});
+  stand.reports.room = 1;
+  for (uint32_t tail = 1; tail <= 3; ++tail) stand.adopt(tail, "");
+  (void)stand.turn_after(1_ms);
+  EXPECT_NE(stand.turn_after(1_ms), kNever) << "somebody must come back for the rest";
+  ASSERT_EQ(stand.reports.values.size(), 1U);
+  stand.reports.room = 10;
+  (void)stand.turn_after(5_ms);
+  ASSERT_EQ(stand.reports.values.size(), 3U);
+  for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(stand.reports.values[i].tail, TailId(i + 1));
+}
+
 TEST(ShardProgress, SendsTheLinesOfAnOrderedFileThatFoundNoRoomInTheOpenBody) {
   ShardStand stand({.ordered = true, .soft_limit = 600, .line_bytes_max = 1'000});
   stand.adopt(1, std::string(300, 'a') + "\n");

@@ -115,7 +115,9 @@ template <class T>
 class DequeChannel final : public Channel<T> {
  public:
   std::deque<T> values;
+  size_t room = SIZE_MAX;
   bool push(uint32_t, T value) override {
+    if (values.size() >= room) return false;
     values.push_back(std::move(value));
     return true;
   }
