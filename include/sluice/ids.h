@@ -64,6 +64,9 @@ struct Span {
   Epoch epoch;
   FileOffset begin;
   FileOffset end;
+  // XXH3-64 of the Marker's worth of bytes before `end`, as the shard read them: the only proof
+  // that a row may carry. What lies there on disk by now may be another content. 0: not known.
+  uint64_t end_proof = 0;
 
   friend bool operator==(const Span&, const Span&) = default;
 };

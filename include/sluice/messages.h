@@ -57,7 +57,7 @@ struct ShardOrder {
 struct ShardReport {
   enum class Kind : uint8_t {
     kCold,  // nothing new for a while: the shard stops looking until it is woken. `offset` is the
-            // end
+            // end, `missed` how much of it is a line without its end
     kNewEpoch,  // content was replaced: `epoch` begins at 0; `missed` bytes were never read
     kReleased,  // the shard will not touch the tail's file again
     kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while

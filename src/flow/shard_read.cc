@@ -50,7 +50,7 @@ void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
   }
   if (!kept) drop_buffer(*seat.road, buffer);
   if (seat.tail.mode() == TailMode::kCold) {
-    report(ShardReport::Kind::kCold, seat.tail, Bytes(0), 0);
+    report(ShardReport::Kind::kCold, seat.tail, seat.tail.unfinished(), 0);
   }
   list(seat);
 }

@@ -110,6 +110,7 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     if (now >= reconcile_at_) reconcile();
     if (now >= recheck_at_) recheck_directories();
     check_leaving();
+    retry_closing();
     make_room();
   }
   if (now >= store_at_) (void)store_now();  // said, counted and tried again by itself
@@ -237,7 +238,7 @@ MonoTime Steward::next_deadline() const {
   if (orders_wait) next = std::min(next, now_ + kOrderPause);
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
-  return std::min({next, reconcile_at_, leaving_at_, room_at_, recheck_at_});
+  return std::min({next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_});
 }
 
 void Steward::begin_stop() {

@@ -155,6 +155,13 @@ class Steward {
     std::string found_at;
     MonoTime since;
   };
+  // What became of the attempt to write a tail's position into its row.
+  enum class RowUpdate : uint8_t {
+    kDone,
+    kReplaced,    // the disk shows another content than the one that was delivered
+    kUnreadable,  // the disk does not answer
+  };
+
   // steward.cc: the order of things.
   void take_reports();
   void take_home();
@@ -171,6 +178,7 @@ class Steward {
   void apply(std::vector<CatalogueEvent>& events);
   void name_appeared(const CatalogueEvent& event);
   void name_gone(const std::string& path, const FileKey& key);
+  void lose_name(const std::string& path, const FileKey& key);
   void file_written(const CatalogueEvent& event);
   void note_trouble(const CatalogueEvent& event);
   void open_path(const std::string& path);
@@ -184,11 +192,12 @@ class Steward {
 
   // steward_adopt.cc: where a file begins, and files that no pattern names any more.
   bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
-  CheckpointRow row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
-                        DestinationId destination, bool first_look, bool& is_new);
+  std::optional<CheckpointRow> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
+                                       DestinationId destination, bool first_look, bool& is_new);
   FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);
   void leave_row(int64_t row, bool unlinked, MonoTime since);
   void search_left_rows();
+  void follow_left_rows();
   void search_directory(const std::string& directory, const std::set<int64_t>& rows);
   bool follow_nameless(const std::string& path, const FileStat& stat);
   void expire_left_rows();
@@ -212,11 +221,13 @@ class Steward {
   void make_room();
   void release(FollowedFile& file);
   void close_file(FollowedFile& file);
+  RowUpdate update_rows(FollowedFile& file);
+  void retry_closing();
   Survey sum_up();
 
   // steward_checkpoint.cc: what is stored.
   Result<void> store_now();
-  bool update_row(FollowedTail& tail);
+  RowUpdate update_row(FollowedTail& tail);
   void restart_row(FollowedTail& tail);
   void rows_changed();
   void mark_dirty(FollowedTail& tail);
@@ -235,6 +246,8 @@ class Steward {
   std::map<int64_t, LeftRow> left_;
   std::vector<FileKey> touched_;                      // their names changed in this turn
   std::unordered_set<FileKey, FileKeyHash> leaving_;  // followed, and no name refers to them
+  std::vector<FileKey> closing_;     // let go, but the disk does not answer for the last row
+  int64_t left_rows_want_room_ = 0;  // at the last look
   std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
   std::vector<TailId> dirty_;
   std::vector<std::deque<ShardOrder>> orders_;  // per shard; not in its channel yet
@@ -251,6 +264,7 @@ class Steward {
   MonoTime store_at_ = kNever;
   MonoTime leaving_at_ = kNever;
   MonoTime room_at_ = kNever;
+  MonoTime closing_at_ = kNever;
   MonoTime recheck_at_ = kNever;
   bool hints_postponed_ = false;
   bool first_look_ = false;

@@ -28,12 +28,15 @@ bool leads_to(Disk& disk, const std::string& path, const FileKey& key) {
 
 }  // namespace
 
-// The row that the tail will write to, as it should be now.
-CheckpointRow Steward::row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
-                               DestinationId destination, bool first_look, bool& is_new) {
+// The row that the tail will write to, as it should be now; nothing if the disk does not answer.
+std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFacts& facts,
+                                              SourceId source, DestinationId destination,
+                                              bool first_look, bool& is_new) {
   const std::string& name = settings_.destinations[destination.value].name;
   const auto rows = rows_.related(name, facts.stat.inode, file.path);
-  const auto best = match(rows, facts, marker_reader(world_.disk, file.handle));
+  bool unreadable = false;
+  const auto best = match(rows, facts, marker_reader(world_.disk, file.handle, &unreadable));
+  if (unreadable) return std::nullopt;
   CheckpointRow row;
   is_new = !best || rows_.attached(rows[best->row]->row);
   if (best && (!is_new || goes_on(best->kinship))) {
@@ -72,11 +75,17 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   }
   const FileFacts facts{.stat = *stat, .path = file.path, .head = *head};
   bool is_new = false;
-  CheckpointRow row = row_for(file, facts, source, destination, first_look, is_new);
+  auto chosen = row_for(file, facts, source, destination, first_look, is_new);
+  if (!chosen) {
+    file.incomplete = true;
+    return false;
+  }
+  CheckpointRow& row = *chosen;
   const auto marker = read_marker(world_.disk, file.handle, row.offset);
   // Truncated within the last microseconds: the shard would find out at once, but it needs a
-  // marker to do so.
-  if (!marker.ok()) {
+  // marker to do so; the new content's marker would hide it, and lines be skipped.
+  const bool known = row.marker_bytes > 0;
+  if (!marker.ok() || (known && marker_hash(*marker) != row.marker_hash)) {
     file.incomplete = true;
     return false;
   }
@@ -90,7 +99,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
     world_.metrics.files_resumed.add();
   }
   rows_.attach(row.row);
-  FollowedTail& tail = files_.add_tail(file, source, destination, row.row, row.epoch, row.offset);
+  FollowedTail& tail = files_.add_tail(file, source, destination, row);
   // Even before the first ack: a file that is renamed while the agent is down is found by its row.
   mark_dirty(tail);
   auto spec = std::make_unique<TailSpec>();
@@ -146,7 +155,12 @@ void Steward::search_left_rows() {
     if (left.place == LeftRow::Place::kUnknown) searches[parent_of(rows_.at(row).path)].insert(row);
   }
   for (const auto& [directory, rows] : searches) search_directory(directory, rows);
-  // What was found may have grown: its writer was not told of the rotation, or we were away.
+  follow_left_rows();
+}
+
+// What was found may have grown: its writer was not told of the rotation, or we were away.
+void Steward::follow_left_rows() {
+  left_rows_want_room_ = 0;
   std::vector<std::pair<int64_t, std::string>> found;
   for (const auto& [row, left] : left_) {
     if (left.place == LeftRow::Place::kFound) found.emplace_back(row, left.found_at);
@@ -154,6 +168,10 @@ void Steward::search_left_rows() {
   for (const auto& [row, path] : found) {
     if (!left_.contains(row)) continue;  // taken together with another row of the same file
     const auto stat = world_.disk.stat(path);
+    if (stat.ok() && !may_be(rows_.at(row), *stat)) {  // renamed on since the search
+      left_.at(row).place = LeftRow::Place::kUnknown;
+      continue;
+    }
     if (!stat.ok() || FileOffset(stat->size.value) <= rows_.at(row).offset) continue;
     if (!follow_nameless(path, *stat)) left_.at(row).place = LeftRow::Place::kAbsent;
   }
@@ -166,6 +184,8 @@ void Steward::search_directory(const std::string& directory, const std::set<int6
   bool blind = false;
   for (const DirectoryEntry& entry : entries) {
     const std::string path = (directory == "/" ? "" : directory) + "/" + entry.name;
+    // A name of ours that could not be opened yet may be what is searched for.
+    blind = blind || unopened_.contains(path);
     if (entry.kind != FileKind::kRegular || catalogue_.has_name(path)) continue;
     const auto stat = world_.disk.stat(path);
     blind = blind || (!stat.ok() && stat.error().code != Errc::kNotFound);
@@ -195,7 +215,12 @@ void Steward::search_directory(const std::string& directory, const std::set<int6
 // Follows a file that only rows speak of: no pattern wants its present name. Its lines keep the
 // path under which they were written. False if the content is not what the rows remember.
 bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
-  if (open_files_ >= settings_.open_files_max || files_.find(key_of(seen)) != nullptr) return true;
+  if (files_.find(key_of(seen)) != nullptr) return true;
+  if (open_files_ >= settings_.open_files_max) {
+    ++left_rows_want_room_;
+    if (room_at_ == kNever) room_at_ = now_ + kRoomPause;
+    return true;
+  }
   const auto handle = world_.disk.open(path);
   if (!handle.ok()) return true;  // the next look tries again
   const auto stat = world_.disk.stat(*handle);
@@ -211,17 +236,21 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
   file.modified = stat->modified;
   for (int64_t row : rows_.free_rows_of_inode(stat->inode)) {
     const FileFacts facts{.stat = *stat, .path = rows_.at(row).path, .head = *head};
-    const Kinship kinship = judge(rows_.at(row), facts, marker_reader(world_.disk, *handle));
+    bool unreadable = false;
+    const Kinship kinship =
+        judge(rows_.at(row), facts, marker_reader(world_.disk, *handle, &unreadable));
+    file.incomplete = file.incomplete || unreadable;
     const auto origin = origin_of(rows_.at(row));
     if (!goes_on(kinship) || !origin || files_.serves(file, origin->destination)) continue;
     if (file.path.empty()) file.path = rows_.at(row).path;
     adopt(file, origin->source, origin->destination, false);
   }
   if (file.tails.empty()) {
+    const bool unreadable = file.incomplete;
     files_.remove_file(file.key);
     --open_files_;
     world_.disk.close(*handle);
-    return false;
+    return unreadable;
   }
   file.moved = true;
   file.leaving = true;

@@ -23,7 +23,7 @@ Result<void> Steward::store_now() {
     FollowedTail* tail = files_.find(id);
     if (tail == nullptr) continue;
     tail->dirty = false;
-    if (!update_row(*tail)) mark_dirty(*tail);
+    if (update_row(*tail) != RowUpdate::kDone) mark_dirty(*tail);
   }
   if (!rows_.changed()) return {};
   const Result<void> stored = rows_.commit(world_.store);
@@ -40,32 +40,22 @@ Result<void> Steward::store_now() {
   return stored;
 }
 
-// Writes the tail's position into its row, with proof of the content before it. The proof is read
-// from the disk now, and the content may have been replaced since the shard read it; storing an
-// offset of the old content with a proof of the new one would skip lines after a crash. So first
-// the new proof is read and then the old one checked again: if that still holds, nothing was
-// replaced before the reading. False if it does not: the shard will find out and say so.
-bool Steward::update_row(FollowedTail& tail) {
+// Writes the tail's position into its row, with proof of the content before it. The proof is what
+// the shard read when it took those bytes; the disk must still show it, or else the content was
+// replaced since: a row that puts an offset of the old content beside a proof of the new one would
+// skip lines after a crash. The head is read first: if the bytes before the offset are the old
+// ones after that, so was the head. If they are not, the shard will find out and say so.
+Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   CheckpointRow row = rows_.at(tail.row);
   const FollowedFile& file = files_.at(tail.file);
   const FileOffset committed = tail.window.committed();
-  const auto marker = read_marker(world_.disk, file.handle, committed);
   const auto head = read_head(world_.disk, file.handle);
-  if (!marker.ok() || !head.ok()) return false;
-  const auto proof = marker_reader(world_.disk, file.handle);
-  const bool old_holds =
-      head_matches(row.identity, *head) &&
-      (row.marker_bytes == 0 || proof(row.offset, row.marker_bytes) == row.marker_hash);
+  const auto marker = read_marker(world_.disk, file.handle, committed);
   const auto stat = world_.disk.stat(file.handle);
-  if (!stat.ok() || FileOffset(stat->size.value) < committed) return false;
-  // An old proof that fails although the shard read on, beyond what was there when it first failed,
-  // and found its own marker intact: somebody edits the head in place. That is no new content.
-  const bool read_on = tail.doubt > FileOffset(0) && committed > tail.doubt;
-  if (!old_holds && !read_on) {
-    if (tail.doubt == FileOffset(0)) tail.doubt = FileOffset(stat->size.value);
-    return false;
-  }
-  tail.doubt = FileOffset(0);
+  if (!marker.ok() && marker.error().code == Errc::kNotFound) return RowUpdate::kReplaced;
+  if (!head.ok() || !marker.ok() || !stat.ok()) return RowUpdate::kUnreadable;
+  const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof();
+  if (!proven) return RowUpdate::kReplaced;
   row.identity = identify(*stat, *head);
   row.epoch = tail.window.epoch();
   row.offset = committed;
@@ -73,7 +63,7 @@ bool Steward::update_row(FollowedTail& tail) {
   row.marker_hash = marker_hash(*marker);
   row.updated = wall_;
   rows_.put(row);
-  return true;
+  return RowUpdate::kDone;
 }
 
 // The content was replaced: what the row proves is over.
@@ -95,7 +85,6 @@ void Steward::restart_row(FollowedTail& tail) {
   row.marker_hash = 0;
   row.updated = wall_;
   rows_.put(row);
-  tail.doubt = FileOffset(0);
   tail.marks.clear();
   mark_dirty(tail);
 }

@@ -41,8 +41,7 @@ void FollowedFiles::remove_file(FileKey key) {
 }
 
 FollowedTail& FollowedFiles::add_tail(FollowedFile& file, SourceId source,
-                                      DestinationId destination, int64_t row, Epoch epoch,
-                                      FileOffset committed) {
+                                      DestinationId destination, const CheckpointRow& row) {
   const TailId id(++last_tail_);
   const ShardId shard = least_loaded();
   ++tails_of_shard_[shard.value];
@@ -51,10 +50,11 @@ FollowedTail& FollowedFiles::add_tail(FollowedFile& file, SourceId source,
                     .source = source,
                     .destination = destination,
                     .shard = shard,
-                    .row = row,
-                    .window = AckWindow(epoch, committed),
+                    .row = row.row,
+                    .window = AckWindow(row.epoch, row.offset, row.marker_hash),
+                    .rest_end = {},
+                    .rest_unfinished = {},
                     .rest_modified = {},
-                    .doubt = {},
                     .marks = {}};
   file.tails.push_back(id);
   return tails_.emplace(id.value, std::move(tail)).first->second;
@@ -68,8 +68,15 @@ void FollowedFiles::remove_tail(TailId tail) {
 }
 
 bool FollowedFiles::acked_to_size(const FollowedFile& file) {
+  if (file.incomplete) return false;
   return std::all_of(file.tails.begin(), file.tails.end(),
                      [&](TailId tail) { return at(tail).acked_to(file.size); });
+}
+
+bool FollowedFiles::can_rest(const FollowedFile& file) {
+  if (file.incomplete) return false;
+  return std::all_of(file.tails.begin(), file.tails.end(),
+                     [&](TailId tail) { return at(tail).can_rest(file.size); });
 }
 
 FollowedTail* FollowedFiles::tail_for(const FollowedFile& file, DestinationId destination) {

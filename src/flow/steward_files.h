@@ -22,6 +22,7 @@
 #include "flow/discover/identity.h"
 #include "sluice/disk.h"
 #include "sluice/ids.h"
+#include "sluice/store.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -46,12 +47,17 @@ struct FollowedTail {
   bool released = false;  // the shard has let go
   // What the file looked like when the shard last said that there is nothing new.
   Bytes rest_size = Bytes(-1);
+  FileOffset rest_end;    // how far it had looked by then
+  Bytes rest_unfinished;  // of a line without its end, before rest_end
   WallTime rest_modified;
-  // The head on disk was not the row's while the file had this size; 0 if it never was.
-  FileOffset doubt;
   std::deque<SizeMark> marks;
 
   bool acked_to(Bytes size) const { return window.committed() - FileOffset(0) >= size; }
+  // At rest, and nothing is missing but the end of the last line.
+  bool can_rest(Bytes size) const {
+    return acked_to(size) || (!hot && rest_end == FileOffset(size.value) &&
+                              window.committed() + rest_unfinished == rest_end);
+  }
 };
 
 struct FollowedFile {
@@ -90,7 +96,7 @@ class FollowedFiles {
   // REQUIRES: it has no tails.
   void remove_file(FileKey key);
   FollowedTail& add_tail(FollowedFile& file, SourceId source, DestinationId destination,
-                         int64_t row, Epoch epoch, FileOffset committed);
+                         const CheckpointRow& row);
   void remove_tail(TailId tail);
 
   const std::unordered_map<FileKey, FollowedFile, FileKeyHash>& files() const { return files_; }
@@ -99,6 +105,7 @@ class FollowedFiles {
   std::unordered_map<uint32_t, FollowedTail>& tails() { return tails_; }
 
   bool acked_to_size(const FollowedFile& file);
+  bool can_rest(const FollowedFile& file);
   // The file's tail for the destination; null if there is none.
   FollowedTail* tail_for(const FollowedFile& file, DestinationId destination);
   bool serves(const FollowedFile& file, DestinationId destination) {

@@ -61,6 +61,19 @@ void Steward::name_appeared(const CatalogueEvent& event) {
 void Steward::name_gone(const std::string& path, const FileKey& key) {
   unopened_.erase(path);
   FollowedFile* file = files_.find(key);
+  if (file == nullptr) {
+    // It waited to be opened; its row, if it has one, finds it again.
+    for (int64_t row : rows_.free_rows_of_inode(key.inode)) {
+      if (!left_.contains(row)) leave_row(row, false, now_);
+    }
+    return;
+  }
+  lose_name(path, key);
+}
+
+// The catalogue was wrong about what is behind the path.
+void Steward::lose_name(const std::string& path, const FileKey& key) {
+  FollowedFile* file = files_.find(key);
   if (file == nullptr) return;
   std::erase(file->names, path);
   touched_.push_back(key);
@@ -124,6 +137,8 @@ void Steward::open_path(const std::string& path) {
   if (!usable || followed) world_.disk.close(*handle);
   if (!stat.ok()) return could_not_open(path, stat.error());
   if (!usable) return;  // it was replaced since the look; the next look says by what
+  // Else the name would stay with this file when it moves on: the catalogue would speak of another.
+  if (const auto before = catalogue_.correct(path, *stat)) lose_name(path, *before);
   if (!followed) return follow_opened(path, *handle, *stat);
   // Another name was faster: the file was renamed between the look and the open.
   unopened_.erase(path);
@@ -133,16 +148,16 @@ void Steward::open_path(const std::string& path) {
 }
 
 void Steward::follow_opened(const std::string& path, FileHandle handle, const FileStat& stat) {
+  const auto head = read_head(world_.disk, handle);
+  if (!head.ok()) {
+    world_.disk.close(handle);
+    return could_not_open(path, head.error());
+  }
   std::vector<std::string> names;
   if (FollowedFile* parked = files_.find(key_of(stat))) {
     // Whether it is still the same file, adopt() finds out from the row and the content.
     names = std::move(parked->names);
     files_.remove_file(parked->key);
-  }
-  const auto head = read_head(world_.disk, handle);
-  if (!head.ok()) {
-    world_.disk.close(handle);
-    return could_not_open(path, head.error());
   }
   const auto waited = unopened_.find(path);
   const bool first_look = first_look_ || (waited != unopened_.end() && waited->second.first_look);
@@ -164,6 +179,8 @@ void Steward::follow_opened(const std::string& path, FileHandle handle, const Fi
 void Steward::could_not_open(const std::string& path, const Error& error) {
   if (error.code == Errc::kNotFound) {  // it came and went; a rename brings a name of its own
     unopened_.erase(path);
+    // Else a new file that gets the same inode number would pass for the one that was never opened.
+    if (const auto before = catalogue_.forget(path)) lose_name(path, *before);
     return;
   }
   const auto [entry, is_new] = unopened_.try_emplace(path);
@@ -193,8 +210,9 @@ void Steward::retry_unopened(bool only_for_room) {
   for (const std::string& path : paths) {
     if (!catalogue_.has_name(path)) {
       unopened_.erase(path);
-    } else if (open_files_ < settings_.open_files_max) {
-      open_path(path);
+    } else if (open_files_ < settings_.open_files_max || !only_for_room) {
+      open_path(
+          path);  // without room it is noted as waiting for some, whatever it failed of before
     }
   }
   settle_names();

@@ -36,6 +36,8 @@ void Steward::tail_cold(const ShardReport& report) {
   if (file.state != FollowedFile::State::kOpen || !look_at(file)) return;
   const bool was_told = tail->rest_size == file.size && tail->rest_modified == file.modified;
   tail->rest_size = file.size;
+  tail->rest_end = report.offset;
+  tail->rest_unfinished = report.missed;
   tail->rest_modified = file.modified;
   if (FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
   if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
@@ -97,15 +99,21 @@ void Steward::look_at_open_files() {
     if ((all_hot && !file.leaving) || !look_at(file)) continue;
     for (TailId id : file.tails) {
       FollowedTail& tail = files_.at(id);
-      const bool same = tail.rest_size == file.size && tail.rest_modified == file.modified;
+      // A read may end before the file does (a signal, a network): twice in the same place, and the
+      // shard is told no more that there is more.
+      const bool same = tail.rest_size == file.size && tail.rest_modified == file.modified &&
+                        tail.rest_end == FileOffset(file.size.value);
       if (!tail.hot && !same) wake(tail);
     }
   }
   for (const FileKey& key : incomplete) {
     FollowedFile& file = files_.at(key);
     file.incomplete = false;
-    for (const std::string& name : std::vector<std::string>(file.names))
-      serve_sources(file, name, false);
+    // It may have lost its name since; the patterns that wanted that one are still asked.
+    std::vector<std::string> names = file.names;
+    if (names.empty()) names.push_back(file.path);
+    for (const std::string& name : names) serve_sources(file, name, false);
+    if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   }
   for (const std::string& path : grown) open_path(path);
   settle_names();
@@ -119,7 +127,11 @@ void Steward::check_leaving() {
   std::vector<FileKey> done;
   for (const FileKey& key : leaving_) {
     FollowedFile& file = files_.at(key);
-    if (file.state != FollowedFile::State::kOpen || !look_at(file)) continue;
+    if (file.state != FollowedFile::State::kOpen) continue;
+    if (!look_at(file)) {  // the disk does not answer
+      leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+      continue;
+    }
     for (TailId id : file.tails) {
       FollowedTail& tail = files_.at(id);
       if (!tail.hot && tail.rest_size != file.size) wake(tail);
@@ -140,18 +152,23 @@ void Steward::make_room() {
   if (now_ < room_at_) return;
   room_at_ = kNever;
   retry_unopened(true);
+  follow_left_rows();
   auto wanted = std::count_if(unopened_.begin(), unopened_.end(),
                               [](const auto& each) { return each.second.wants_room; });
+  wanted += left_rows_want_room_;
   if (wanted == 0) return;
   room_at_ = now_ + kRoomPause;
   std::vector<FileKey> victims;
   for (auto& [key, file] : files_.files()) {
     if (wanted <= 0) break;
     if (file.state == FollowedFile::State::kReleasing) --wanted;  // on its way already
-    if (file.state != FollowedFile::State::kOpen || file.names.empty()) continue;
+    // A file without a name goes like any other: what grows under a name that is not ours, its row
+    // finds again. Only an unlinked one has no second chance.
+    if (file.state != FollowedFile::State::kOpen) continue;
     const bool quiet = std::none_of(file.tails.begin(), file.tails.end(),
                                     [&](TailId id) { return files_.at(id).hot; });
-    if (!quiet || !look_at(file) || !files_.acked_to_size(file)) continue;
+    if (!quiet || !look_at(file) || !files_.can_rest(file)) continue;
+    if (file.unlinked) continue;
     victims.push_back(key);
     --wanted;
   }
@@ -178,17 +195,38 @@ void Steward::tail_released(const ShardReport& report) {
   if (all && !stopping_) close_file(file);
 }
 
+// The worst that any of its tails met.
+Steward::RowUpdate Steward::update_rows(FollowedFile& file) {
+  if (!look_at(file)) return RowUpdate::kUnreadable;
+  RowUpdate worst = RowUpdate::kDone;
+  for (TailId id : file.tails) worst = std::max(worst, update_row(files_.at(id)));
+  return worst;
+}
+
+void Steward::retry_closing() {
+  if (now_ < closing_at_) return;
+  closing_at_ = kNever;
+  for (const FileKey& key : std::exchange(closing_, {})) close_file(files_.at(key));
+}
+
 void Steward::close_file(FollowedFile& file) {
-  look_at(file);
-  // Grown while the shards let go: then it goes on with new tails.
-  const bool delivered = files_.acked_to_size(file);
+  const RowUpdate updated = update_rows(file);
+  // Without its row the file would be delivered again.
+  if (updated == RowUpdate::kUnreadable) {
+    closing_.push_back(file.key);
+    closing_at_ = now_ + kRoomPause;
+    return;
+  }
+  // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
+  // is smaller than what was delivered of it, and not one byte of the new content may have been.
+  const bool can_rest = !file.names.empty() && !file.unlinked && files_.can_rest(file);
+  const bool delivered = updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file));
   const bool gone = delivered && file.names.empty();
   for (TailId id : std::vector<TailId>(file.tails)) {
     FollowedTail& tail = files_.at(id);
     const int64_t number = tail.row;
     const SourceId source = tail.source;
     const DestinationId destination = tail.destination;
-    update_row(tail);
     files_.remove_tail(id);
     rows_.detach(number);
     if (!delivered && adopt(file, source, destination, false)) continue;

@@ -2,7 +2,9 @@
 #include "flow/batch/batch.h"
 
 #include <gtest/gtest.h>
+#include <xxhash.h>
 
+#include <algorithm>
 #include <array>
 
 namespace sluice {
@@ -13,6 +15,7 @@ using namespace literals;
 struct Fixture {
   TailOrigin origin;
   std::array<uint32_t, 4> ends = {10, 20, 30, 40};
+  std::array<uint8_t, Marker::kBytesMax + 40> text{};
   LineBlock block;
 
   Fixture(uint32_t tail, int64_t first_offset) {
@@ -22,6 +25,9 @@ struct Fixture {
     block.line_ends = ends.data();
     block.line_count = 4;
     block.first_offset = FileOffset(first_offset);
+    for (size_t i = 0; i < text.size(); ++i) text[i] = static_cast<uint8_t>('a' + i % 26);
+    block.head_bytes = static_cast<uint32_t>(std::min<int64_t>(first_offset, Marker::kBytesMax));
+    block.bytes = text.data() + block.head_bytes;
   }
 };
 
@@ -45,8 +51,12 @@ TEST(Batch, SpansOfOneFileThatFollowEachOtherBecomeOne) {
   EXPECT_EQ(batch.opened_at(), MonoTime(1));
   const ParcelPtr parcel = batch.seal_into_parcel(DestinationId(0), ShardId(0), MonoTime(4));
   ASSERT_EQ(parcel->spans.size(), 2U);
-  EXPECT_EQ(parcel->spans[0], (Span{TailId(1), Epoch(0), FileOffset(0), FileOffset(70)}));
-  EXPECT_EQ(parcel->spans[1], (Span{TailId(2), Epoch(0), FileOffset(100), FileOffset(120)}));
+  const uint64_t first_proof = XXH3_64bits(second.block.bytes + 30 - 64, 64);
+  const uint64_t other_proof = XXH3_64bits(other.block.bytes + 20 - 64, 64);
+  EXPECT_EQ(parcel->spans[0],
+            (Span{TailId(1), Epoch(0), FileOffset(0), FileOffset(70), first_proof}));
+  EXPECT_EQ(parcel->spans[1],
+            (Span{TailId(2), Epoch(0), FileOffset(100), FileOffset(120), other_proof}));
   EXPECT_EQ(parcel->lines, 9_lines);
   EXPECT_EQ(parcel->raw_bytes, 90_B);
   EXPECT_TRUE(batch.empty());

@@ -176,10 +176,13 @@ class ModelShard {
       if (end == std::string::npos && !tail.spec.rotated) break;
       end = end == std::string::npos ? text.size() : end + 1;
       const FileOffset next = tail.position + Bytes(int64_t(end - at));
+      const size_t proven = std::min<size_t>(end, Marker::kBytesMax);
+      const uint64_t proof =
+          content_hash(std::as_bytes(std::span(text.data() + end - proven, proven)));
       records.push_back({tail.spec.path,
                          tail.spec.destination,
                          text.substr(at, end - at),
-                         {tail.spec.tail, tail.epoch, tail.position, next}});
+                         {tail.spec.tail, tail.epoch, tail.position, next, proof}});
       tail.position = next;
       at = end;
     }

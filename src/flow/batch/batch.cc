@@ -12,6 +12,16 @@
 namespace sluice {
 namespace {
 
+// Of the bytes before the end of `block`'s line, as marker_hash() makes it of the same bytes on
+// disk.
+uint64_t proof_of(const LineBlock& block, uint32_t line_end) {
+  const FileOffset end = block.first_offset + Bytes(line_end);
+  const auto size = static_cast<size_t>(std::min<int64_t>(end.value, Marker::kBytesMax));
+  SLUICE_CHECK(size <= size_t{line_end} + block.head_bytes,
+               "the marker before a block is in memory");
+  return XXH3_64bits(block.bytes + line_end - size, size);
+}
+
 // How many of the latest spans are looked through for one to extend.
 constexpr size_t kMergeDepth = 8;
 
@@ -44,6 +54,7 @@ void Batch::add_span(const Span& span, const Digest128& seed) {
     Span& known = spans_[spans_.size() - back];
     if (known.tail == span.tail && known.epoch == span.epoch && known.end == span.begin) {
       known.end = span.end;
+      known.end_proof = span.end_proof;
       return;
     }
   }
@@ -61,7 +72,7 @@ void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line,
   const uint32_t begin = block.line_begin(first_line);
   const uint32_t end = block.line_ends[next_line - 1];
   add_span(Span{block.origin->tail, block.origin->epoch, block.first_offset + Bytes(begin),
-                block.first_offset + Bytes(end)},
+                block.first_offset + Bytes(end), proof_of(block, end)},
            block.origin->id_seed);
   lines_ += Lines(next_line - first_line);
   raw_bytes_ += Bytes(end - begin);

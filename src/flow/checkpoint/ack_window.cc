@@ -7,7 +7,8 @@
 
 namespace sluice {
 
-AckWindow::AckWindow(Epoch epoch, FileOffset committed) : epoch_(epoch), committed_(committed) {
+AckWindow::AckWindow(Epoch epoch, FileOffset committed, uint64_t proof)
+    : epoch_(epoch), committed_(committed), proof_(proof) {
   SLUICE_CHECK(committed >= FileOffset(0), "a committed offset lies inside the file");
 }
 
@@ -15,6 +16,7 @@ bool AckWindow::start_epoch(Epoch epoch) {
   if (epoch <= epoch_) return false;
   epoch_ = epoch;
   committed_ = FileOffset(0);
+  proof_ = 0;
   ahead_.clear();
   return true;
 }
@@ -27,18 +29,21 @@ bool AckWindow::release(const Span& span) {
   }
   const bool new_epoch = start_epoch(span.epoch);
   SLUICE_CHECK(span.begin >= committed_, "bytes before the committed offset are released once");
-  if (span.begin == committed_) return advance(span.end);
-  keep({span.begin, span.end});
+  const AckedRange range{span.begin, span.end, span.end_proof};
+  if (span.begin == committed_) return advance(range);
+  keep(range);
   return new_epoch;
 }
 
-// The prefix grows to `end`, and on over the range that begins there, if there is one.
-bool AckWindow::advance(FileOffset end) {
-  committed_ = end;
+// The prefix grows to the end of `range`, and on over the range that begins there, if there is one.
+bool AckWindow::advance(const AckedRange& range) {
+  committed_ = range.end;
+  proof_ = range.end_proof;
   if (ahead_.empty()) return true;
-  SLUICE_CHECK(ahead_.front().begin >= end, "a byte is released once");
-  if (ahead_.front().begin == end) {
+  SLUICE_CHECK(ahead_.front().begin >= range.end, "a byte is released once");
+  if (ahead_.front().begin == range.end) {
     committed_ = ahead_.front().end;
+    proof_ = ahead_.front().end_proof;
     ahead_.erase(ahead_.begin());
   }
   return true;
@@ -55,7 +60,9 @@ void AckWindow::keep(AckedRange range) {
 
   const bool joins_next = has_next && range.end == next->begin;
   if (has_previous && (next - 1)->end == range.begin) {
-    (next - 1)->end = joins_next ? next->end : range.end;
+    const AckedRange& last = joins_next ? *next : range;
+    (next - 1)->end = last.end;
+    (next - 1)->end_proof = last.end_proof;
     if (joins_next) ahead_.erase(next);
   } else if (joins_next) {
     next->begin = range.begin;

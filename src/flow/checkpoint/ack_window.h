@@ -25,14 +25,15 @@ namespace sluice {
 struct AckedRange {
   FileOffset begin;
   FileOffset end;
+  uint64_t end_proof = 0;  // of the span that ends here
 
   friend bool operator==(const AckedRange&, const AckedRange&) = default;
 };
 
 class AckWindow {
  public:
-  // Everything before `committed` of `epoch` counts as acknowledged.
-  AckWindow(Epoch epoch, FileOffset committed);
+  // Everything before `committed` of `epoch` counts as acknowledged; `proof` as Span::end_proof.
+  AckWindow(Epoch epoch, FileOffset committed, uint64_t proof = 0);
 
   // True if the position moved: a longer prefix, or a newer epoch. A span of an older epoch is
   // counted and ignored; a span of a newer epoch first starts that epoch.
@@ -45,6 +46,9 @@ class AckWindow {
 
   Epoch epoch() const { return epoch_; }
   FileOffset committed() const { return committed_; }
+  // Span::end_proof of the bytes before committed(): what a row that says so much must be able to
+  // find on disk. Meaningless at offset 0.
+  uint64_t proof() const { return proof_; }
   // Released, but not contiguous with the prefix; sorted, never touching each other.
   std::span<const AckedRange> outstanding_ranges() const { return ahead_; }
   // Releases that came for an epoch that is over.
@@ -52,10 +56,11 @@ class AckWindow {
 
  private:
   void keep(AckedRange range);
-  bool advance(FileOffset end);
+  bool advance(const AckedRange& range);
 
   Epoch epoch_;
   FileOffset committed_;
+  uint64_t proof_;
   std::vector<AckedRange> ahead_;
   int64_t stale_releases_ = 0;
 };

@@ -316,6 +316,32 @@ bool Catalogue::has_name(const std::string& path) const {
   return name != directory->second.names.end() && name->second.regular;
 }
 
+Catalogue::Name* Catalogue::find_name(const std::string& path) {
+  const auto directory = directories_.find(parent_of(path));
+  if (directory == directories_.end()) return nullptr;
+  const auto name = directory->second.names.find(path.substr(path.rfind('/') + 1));
+  return name == directory->second.names.end() ? nullptr : &name->second;
+}
+
+std::optional<FileKey> Catalogue::correct(const std::string& path, const FileStat& stat) {
+  Name* name = find_name(path);
+  if (name == nullptr || !name->regular) return std::nullopt;
+  name->birth_ns = stat.birth_ns;
+  const FileKey before = std::exchange(name->key, key_of(stat));
+  if (before == name->key) return std::nullopt;
+  return before;
+}
+
+std::optional<FileKey> Catalogue::forget(const std::string& path) {
+  const Name* name = find_name(path);
+  if (name == nullptr) return std::nullopt;
+  std::optional<FileKey> before;
+  if (name->regular) before = name->key;
+  if (name->regular) --names_;
+  directories_.at(parent_of(path)).names.erase(path.substr(path.rfind('/') + 1));
+  return before;
+}
+
 bool Catalogue::descends(const std::string& path, bool through_link) const {
   return std::any_of(sources_.begin(), sources_.end(),
                      [&](const PathRules& rules) { return rules.descends(path, through_link); });

@@ -16,6 +16,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -67,6 +68,12 @@ class Catalogue {
   std::vector<SourceId> wanted_by(const std::string& path) const;
   // Whether `path` is a name that is followed and present.
   bool has_name(const std::string& path) const;
+  // Who opened the name found this file behind it. Returns the other one that was there at the last
+  // look, if it was another.
+  std::optional<FileKey> correct(const std::string& path, const FileStat& stat);
+  // The name is not there after all: the next look that finds it says that it appeared. Returns the
+  // file that it was believed to refer to.
+  std::optional<FileKey> forget(const std::string& path);
   size_t names() const { return names_; }
   size_t directories() const { return directories_.size(); }
 
@@ -107,6 +114,7 @@ class Catalogue {
   void drop_unseen_names(const std::string& path, Directory& directory, Events& events);
   void forget_name(const std::string& path, const Name& name, Events& events);
   bool descends(const std::string& path, bool through_link) const;
+  Name* find_name(const std::string& path);
 
   Disk& disk_;
   DirectoryFeed& feed_;

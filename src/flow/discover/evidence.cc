@@ -43,12 +43,13 @@ Result<Marker> read_marker(Disk& disk, FileHandle file, FileOffset offset) {
   return marker;
 }
 
-MarkerReader marker_reader(Disk& disk, FileHandle file) {
-  return [&disk, file](FileOffset offset, uint32_t bytes) -> std::optional<uint64_t> {
+MarkerReader marker_reader(Disk& disk, FileHandle file, bool* unreadable) {
+  return [&disk, file, unreadable](FileOffset offset, uint32_t bytes) -> std::optional<uint64_t> {
     if (bytes > Marker::kBytesMax || int64_t{bytes} > offset.value) return std::nullopt;
     std::array<std::byte, Marker::kBytesMax> room;
     const std::span<std::byte> into = std::span(room).first(bytes);
     const auto done = read_fully(disk, file, offset - Bytes(bytes), into);
+    if (!done.ok() && unreadable != nullptr) *unreadable = true;
     if (!done.ok() || *done < bytes) return std::nullopt;
     return content_hash(into);
   };

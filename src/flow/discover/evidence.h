@@ -25,7 +25,8 @@ Result<std::vector<std::byte>> read_head(Disk& disk, FileHandle file);
 // The bytes before `offset`, at most Marker::kBytesMax.
 Result<Marker> read_marker(Disk& disk, FileHandle file, FileOffset offset);
 // For judge() and match().
-MarkerReader marker_reader(Disk& disk, FileHandle file);
+// `unreadable`, if given, is set when the disk fails: "cannot be read" is not "is another content".
+MarkerReader marker_reader(Disk& disk, FileHandle file, bool* unreadable = nullptr);
 // Where the last line that is not finished begins: after the last newline among the last bytes
 // before `size`; `size` itself if they hold none.
 Result<FileOffset> last_line_start(Disk& disk, FileHandle file, Bytes size);

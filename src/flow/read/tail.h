@@ -66,7 +66,8 @@ class Tail {
   FileHandle file() const { return file_; }
   TailMode mode() const { return mode_; }
   FileOffset position() const { return position_; }
-  FileOffset seen_end() const { return position_ + Bytes(unfinished_bytes_); }
+  Bytes unfinished() const { return Bytes(static_cast<int64_t>(unfinished_bytes_)); }
+  FileOffset seen_end() const { return position_ + unfinished(); }
   const TailOrigin& origin() const { return *origin_; }
   MonoTime paused_until() const { return paused_until_; }
   bool releasing() const { return releasing_; }
