@@ -212,7 +212,10 @@ MonoTime Shard::next_turn(MonoTime now) const {
   if (!hot_.empty()) by(next_tick_);
   for (const auto& road : roads_) {
     const bool idle = road->parts.gauge->idle();
-    if (!road->batch.empty()) {
+    // A body that is due but has nowhere to go must not keep the loop awake until the lane has room.
+    if (!road->batch.empty() && !road->has_parcel_room()) {
+      by(now + settings_.credit_retry);
+    } else if (!road->batch.empty()) {
       const MonoTime due = seal_time(road->parts.rules, road->batch.opened_at(), idle);
       // The lane may fall idle without telling us when it turns on another thread.
       by(idle ? due : std::min(due, now + road->parts.rules.linger_idle));
