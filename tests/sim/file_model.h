@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// file_model.h — the simulated files, and what became of every byte that was ever in them.
+//
+// In:      written by SimDisk (contents) and by the Ledger (what was taken, stored, acknowledged).
+// Out:     plain structs.
+// Owns:    SimDisk keeps them all until the end of the schedule, deleted files too: the oracle must
+//          be able to say what was in them.
+// Why so:  a file's content between two truncations is one Life. All promises are about bytes of
+//          lives, so that names, inodes, epochs and tails are what they are for the oracle too: the
+//          agent's guesses.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "range_set.h"
+
+namespace sluice::sim {
+
+inline constexpr size_t kDestinationsMax = 2;
+
+// What became of the bytes of one life on their way to one destination.
+struct Reach {
+  RangeSet taken;          // read into blocks, by the present run
+  RangeSet stored;         // by the receiver, ever
+  RangeSet stored_now;     // by the receiver, sent by the present run
+  RangeSet acked;          // the agent was told so, ever
+  RangeSet acked_now;      // the present run was told so
+  RangeSet dropped;        // by overflow: drop-oldest
+  RangeSet excused;        // not owed: from: end
+  int64_t resumed_at = 0;  // where the present run began: nothing before it is sent again
+
+  RangeSet settled() const {
+    RangeSet all = acked;
+    all.add(dropped);
+    all.add(excused);
+    return all;
+  }
+};
+
+struct Inode;
+
+struct Life {
+  uint32_t serial = 0;
+  Inode* inode = nullptr;
+  std::string content;
+  bool destroyed = false;  // truncated away, or out of the agent's reach for good
+  std::array<Reach, kDestinationsMax> at;
+};
+
+struct Inode {
+  uint32_t serial = 0;  // never used again, unlike the number
+  uint64_t number = 0;
+  int64_t birth_ns = 0;  // 0 if this file system knows none
+  int64_t modified_ns = 0;
+  int32_t links = 0;
+  int32_t handles = 0;         // of the agent
+  int32_t writers = 0;         // descriptors of writers
+  int64_t unlinked_step = -1;  // of the schedule
+  bool number_freed = false;
+  std::array<bool, kDestinationsMax> unknown{};  // out of sight before the agent knew it: not owed
+  bool read_by_run = false;                      // the present run has read from it
+  Life* life = nullptr;                          // the present content
+  std::vector<Life*> lives;
+};
+
+}  // namespace sluice::sim

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+// The road of a line: adopted, read, published, stored, acknowledged, committed.
+#include "ledger.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+
+#include "flow/discover/identity.h"
+#include "sluice/check.h"
+
+namespace sluice::sim {
+namespace {
+
+std::pair<uint64_t, uint64_t> key_pair(const Parcel& parcel, uint32_t destination) {
+  return {parcel.key.low + destination, parcel.key.high};
+}
+
+uint64_t hash_of(std::string_view text) {
+  return content_hash(std::as_bytes(std::span(text.data(), text.size())));
+}
+
+uint32_t destination_index(const std::string& name) {
+  return static_cast<uint32_t>(name.back() - '0');
+}
+
+}  // namespace
+
+Ledger::Ledger(const Plan& plan, Witness& witness, SimDisk& disk)
+    : plan_(plan), witness_(witness), disk_(disk), counts_(plan.destinations.size()) {}
+
+void Ledger::run_begins() {
+  counts_.assign(plan_.destinations.size(), {});
+  taken_bytes_ = 0;
+  in_buffer_.assign(in_buffer_.size(), nullptr);
+  for (Inode& inode : disk_.inodes()) {
+    inode.read_by_run = false;
+    for (Life* life : inode.lives) {
+      for (Reach& reach : life->at) {
+        reach.taken.clear();
+        reach.stored_now.clear();
+        reach.acked_now.clear();
+        reach.resumed_at = 0;
+      }
+    }
+  }
+}
+
+void Ledger::adopted(const TailSpec& spec) {
+  Inode* inode = disk_.behind(spec.file);
+  if (inode == nullptr) return witness_.violation("I7 BOUND", "adopted a closed descriptor");
+  TailFacts& tail = tails_[spec.tail.value];
+  tail.inode = inode;
+  tail.destination = spec.destination.value;
+  tail.path = spec.path;
+  witness_.see("steward  adopts file #%ld as tail %ld for d%ld at %ld, epoch %ld", inode->serial,
+               spec.tail.value, spec.destination.value, spec.start.value, spec.epoch.value);
+  if (spec.rotated) witness_.saw(Rare::kNameless);
+  if (spec.start == FileOffset(0)) return;
+  witness_.saw(Rare::kRowResumed);
+  Life* life = life_with(*inode, spec.start, marker_hash(spec.marker), spec.marker.size);
+  if (life == nullptr)
+    return witness_.violation("I1 CKPT", "resumes at a position that no content ever had");
+  tail.lives[spec.epoch.value] = life;
+  Reach& reach = life->at[spec.destination.value];
+  reach.resumed_at = spec.start.value;
+  if (reach.settled().first_gap(0) >= spec.start.value) return;
+  if (!plan_.from_end || row_known(*inode, spec.destination.value))
+    return broken("I1 CKPT", *life, spec.start.value, "resumes beyond what was acknowledged");
+  witness_.saw(Rare::kSkippedToEnd);
+  reach.excused.add(0, spec.start.value);
+}
+
+// The content that had these bytes before the offset; the latest if there were several.
+Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
+                        uint32_t marker_bytes) const {
+  for (auto it = inode.lives.rbegin(); it != inode.lives.rend(); ++it) {
+    const std::string_view content = (*it)->content;
+    const auto end = static_cast<size_t>(offset.value);
+    if (content.size() < end || end < marker_bytes) continue;
+    if (hash_of(content.substr(end - marker_bytes, marker_bytes)) == marker_hash) return *it;
+  }
+  return nullptr;
+}
+
+void Ledger::read_done(size_t buffer, const Inode& inode) {
+  if (in_buffer_.size() <= buffer) in_buffer_.resize(buffer + 1, nullptr);
+  in_buffer_[buffer] = inode.life;
+}
+
+void Ledger::published(const LineBlock& block) {
+  const auto found = tails_.find(block.origin->tail.value);
+  Life* life = in_buffer_.at(static_cast<size_t>(block.buffer));
+  SLUICE_CHECK(found != tails_.end() && life != nullptr, "a block was read for a tail");
+  TailFacts& tail = found->second;
+  if (tail.inode != life->inode)
+    return broken("I4 GHOST", *life, 0, "a block holds the bytes of another file");
+  check_epoch(tail, block, *life);
+  const int64_t begin = block.first_offset.value;
+  const int64_t end = begin + static_cast<int64_t>(block.size());
+  const auto size = static_cast<int64_t>(life->content.size());
+  const std::string_view bytes(reinterpret_cast<const char*>(block.bytes), block.size());
+  if (end > size || life->content.compare(static_cast<size_t>(begin), bytes.size(), bytes) != 0)
+    return broken("I4 GHOST", *life, begin, "a block holds bytes that were never there");
+  Reach& reach = life->at[tail.destination];
+  const bool again = reach.taken.overlaps(begin, end);
+  if (again && block.origin->ordered) witness_.saw(Rare::kOrderedRewind);
+  if (again && !block.origin->ordered) broken("I3 DUP", *life, begin, "one run takes a byte twice");
+  if (block.last_is_partial)
+    witness_.saw(block.line_count == 1 && block.size() >= plan_.line_bytes_max - 3
+                     ? Rare::kSplitLine
+                     : Rare::kPartialLastLine);
+  reach.taken.add(begin, end);
+  taken_bytes_ += end - begin;
+  witness_.see("shard %ld  takes file #%ld [%ld, %ld) for d%ld", block.origin->home.value,
+               life->inode->serial, begin, end, tail.destination);
+}
+
+void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
+  const uint32_t epoch = block.origin->epoch.value;
+  const auto [known, is_new] = tail.lives.try_emplace(epoch, &life);
+  if (known->second != &life)
+    broken("I4 GHOST", life, block.first_offset.value, "one epoch holds two contents");
+}
+
+Life* Ledger::life_of(const Span& span) {
+  const auto tail = tails_.find(span.tail.value);
+  if (tail == tails_.end()) return nullptr;
+  const auto life = tail->second.lives.find(span.epoch.value);
+  return life == tail->second.lives.end() ? nullptr : life->second;
+}
+
+Reach& Ledger::reach(const Span& span) {
+  Life* life = life_of(span);
+  SLUICE_CHECK(life != nullptr, "a span was published before it is sent");
+  return life->at[tails_.at(span.tail.value).destination];
+}
+
+void Ledger::stored(uint32_t destination, const Parcel& parcel) {
+  check_body(destination, parcel);
+  if (!witness_.good()) return;
+  for (const Span& span : parcel.spans) check_not_twice(destination, parcel, span);
+  for (const Span& span : parcel.spans) {
+    check_order(destination, span);
+    Reach& at = reach(span);
+    if (at.stored.overlaps(span.begin.value, span.end.value)) witness_.saw(Rare::kStoredTwice);
+    at.stored.add(span.begin.value, span.end.value);
+    at.stored_now.add(span.begin.value, span.end.value);
+  }
+  keys_stored_.insert(key_pair(parcel, destination));
+}
+
+// The records, read anew, are exactly the lines of the spans: nothing else, nothing missing, in the
+// order of each file.
+void Ledger::check_body(uint32_t destination, const Parcel& parcel) {
+  const auto bytes = parcel.bytes();
+  const std::string_view body(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!reader_.read(body, plan_.destinations[destination].ndjson))
+    return witness_.violation("I4 GHOST", fmt::format("a body is no JSON at byte {}: {}",
+                                                      reader_.problem_at(), body.substr(0, 200)));
+  std::vector<Cursor> cursors;
+  for (const Span& span : parcel.spans) {
+    Life* life = life_of(span);
+    if (life == nullptr)
+      return witness_.violation("I4 GHOST", "a parcel names a span that was never read");
+    cursors.push_back({life, span.begin.value, span.end.value, 0});
+  }
+  if (static_cast<int64_t>(reader_.records().size()) != parcel.lines.value)
+    return witness_.violation("I8 METRIC", "a parcel counts other lines than its body holds");
+  for (const BodyRecord& record : reader_.records()) {
+    if (advance(cursors, parcel, record)) continue;
+    return witness_.violation(
+        "I4 GHOST", fmt::format("a record was never written, or not in this place: {} at {}: {}",
+                                record.path, record.offset, record.line));
+  }
+  for (const Cursor& cursor : cursors) {
+    if (cursor.at > cursor.end || cursor.at + cursor.may_skip < cursor.end)
+      broken("I2 LOSS", *cursor.life, cursor.at, "a span holds bytes that its body does not");
+  }
+}
+
+bool Ledger::advance(std::vector<Cursor>& cursors, const Parcel& parcel, const BodyRecord& record) {
+  for (size_t i = 0; i < cursors.size(); ++i) {
+    Cursor& cursor = cursors[i];
+    if (tails_.at(parcel.spans[i].tail.value).path != record.path) continue;
+    if (record.offset < cursor.at || record.offset > cursor.at + cursor.may_skip) continue;
+    if (record.offset >= cursor.end) continue;
+    if (matches(cursor, record)) return true;
+  }
+  return false;
+}
+
+// Whether the record is what lies under the cursor; moves the cursor behind it if so.
+bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
+  const std::string& content = cursor.life->content;
+  const auto at = static_cast<size_t>(record.offset);
+  if (content.compare(at, record.line.size(), record.line) != 0) return false;
+  size_t end = at + record.line.size();
+  const auto is = [&](size_t where, char c) {
+    return where < content.size() && content[where] == c;
+  };
+  cursor.may_skip = 0;
+  if (record.partial) {
+    // A piece, the end of the line in it or not: what comes next tells.
+    const size_t after_cr = end + (plan_.strip_cr && is(end, '\r') ? 1 : 0);
+    const size_t after = after_cr + (is(after_cr, '\n') ? 1 : 0);
+    cursor.may_skip = static_cast<int64_t>(after - end);
+  } else {
+    if (plan_.strip_cr && is(end, '\r')) ++end;
+    if (!is(end, '\n')) return false;
+    ++end;
+  }
+  cursor.at = static_cast<int64_t>(end);
+  return cursor.at <= cursor.end;
+}
+
+// The same bytes reach the receiver twice only if the agent could not know that they had.
+void Ledger::check_not_twice(uint32_t destination, const Parcel& parcel, const Span& span) {
+  const auto key = key_pair(parcel, destination);
+  Life& life = *life_of(span);
+  const Reach& at = reach(span);
+  if (keys_acked_.contains(key))
+    return broken("I3 DUP", life, span.begin.value, "a parcel is sent again after its success");
+  if (keys_stored_.contains(key)) return;  // a retry after a lost answer
+  if (at.stored_now.overlaps(span.begin.value, span.end.value))
+    return broken("I3 DUP", life, span.begin.value, "one run sends a byte in two parcels");
+  if (span.begin.value < at.resumed_at)
+    broken("I3 DUP", life, span.begin.value, "sent again although its row was stored");
+}
+
+void Ledger::check_order(uint32_t destination, const Span& span) {
+  if (!plan_.destinations[destination].ordered) return;
+  const Reach& at = reach(span);
+  RangeSet before = at.stored;
+  before.add(at.dropped);
+  before.add(at.excused);
+  if (before.first_gap(0) < span.begin.value)
+    broken("I5 ORDER", *life_of(span), span.begin.value, "stored before the bytes in front of it");
+}
+
+void Ledger::acked(uint32_t destination, const Parcel& parcel) {
+  SLUICE_CHECK(keys_stored_.contains(key_pair(parcel, destination)), "stored before answered");
+  keys_acked_.insert(key_pair(parcel, destination));
+  LaneCounts& counts = counts_[destination];
+  ++counts.delivered_parcels;
+  counts.delivered_lines += parcel.lines.value;
+  counts.delivered_body_bytes += static_cast<int64_t>(parcel.body_bytes);
+  for (const Span& span : parcel.spans) {
+    counts.delivered_raw_bytes += (span.end - span.begin).value;
+    reach(span).acked.add(span.begin.value, span.end.value);
+    reach(span).acked_now.add(span.begin.value, span.end.value);
+    if (life_of(span)->destroyed) witness_.saw(Rare::kLateAck);
+  }
+}
+
+void Ledger::came_home(const Parcel& parcel) {
+  LaneCounts& counts = counts_[parcel.destination.value];
+  if (parcel.fate == Fate::kUndelivered) {
+    witness_.saw(Rare::kUndelivered);
+    ++counts.undelivered;
+  }
+  if (parcel.fate != Fate::kDropped) return;
+  witness_.saw(Rare::kDropped);
+  witness_.see("lane d%ld  drops %ld line(s)", parcel.destination.value, parcel.lines.value);
+  if (!plan_.destinations[parcel.destination.value].drop_oldest)
+    return witness_.violation("I2 LOSS", "a parcel is dropped although the policy is to block");
+  counts.dropped_lines += parcel.lines.value;
+  for (const Span& span : parcel.spans) {
+    counts.dropped_raw_bytes += (span.end - span.begin).value;
+    reach(span).dropped.add(span.begin.value, span.end.value);
+  }
+}
+
+// A stored offset is a promise: everything before it was acknowledged, in the content that its
+// marker proves.
+void Ledger::committed(const CheckpointRow& row) {
+  const bool is_new = !rows_.contains(row.row);
+  rows_[row.row] = row;
+  if (row.destination.empty() || row.offset == FileOffset(0)) return;
+  const uint32_t destination = destination_index(row.destination);
+  const Life* proven = nullptr;
+  for (const Inode& inode : disk_.inodes()) {
+    if (inode.number != row.identity.inode || inode.birth_ns != row.identity.birth_ns) continue;
+    Life* life = life_with(inode, row.offset, row.marker_hash, row.marker_bytes);
+    if (life == nullptr) continue;
+    if (is_new && plan_.from_end) {
+      witness_.saw(Rare::kSkippedToEnd);
+      life->at[destination].excused.add(0, row.offset.value);
+    }
+    if (life->at[destination].settled().first_gap(0) >= row.offset.value) return;
+    proven = life;
+  }
+  if (proven != nullptr)
+    return broken("I1 CKPT", *proven, row.offset.value, "stored beyond what was acknowledged");
+  witness_.violation("I1 CKPT", fmt::format("the row of {} at {} proves a content that never was",
+                                            row.path, row.offset.value));
+}
+
+}  // namespace sluice::sim

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// ledger.h — the oracle: what the agent owes, and every promise it could break.
+//
+// In:      each move that crosses a seam: a file is adopted, read, published as a block; a request
+//          is stored, answered; a parcel comes home; a row is committed; names and processes go.
+// Out:     violations, named as in design.md section 7, at the step where they happen.
+// Owns:    what the present run's tails are about. The bytes' fates lie in the file model.
+// Thread:  one.
+// Why so:  it knows files as contents and not as paths, inodes or epochs, so it cannot share the
+//          agent's mistakes about those.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "body_reader.h"
+#include "plan.h"
+#include "sim_disk.h"
+#include "sluice/line_block.h"
+#include "sluice/messages.h"
+#include "sluice/parcel.h"
+#include "sluice/store.h"
+#include "witness.h"
+
+namespace sluice::sim {
+
+// What the oracle counts beside the agent's own metrics (I8).
+struct LaneCounts {
+  int64_t sent = 0;
+  int64_t delivered_parcels = 0;
+  int64_t delivered_lines = 0;
+  int64_t delivered_raw_bytes = 0;
+  int64_t delivered_body_bytes = 0;
+  int64_t dropped_lines = 0;
+  int64_t dropped_raw_bytes = 0;
+  int64_t undelivered = 0;
+};
+
+class Ledger {
+ public:
+  Ledger(const Plan& plan, Witness& witness, SimDisk& disk);
+
+  // A run of the agent.
+  void run_begins();
+  void run_ends();  // after a crash or a stop: what only it knew is gone
+
+  // The road of a line.
+  void adopted(const TailSpec& spec);
+  void read_done(size_t buffer, const Inode& inode);
+  void published(const LineBlock& block);
+  void stored(uint32_t destination, const Parcel& parcel);
+  void acked(uint32_t destination, const Parcel& parcel);
+  void came_home(const Parcel& parcel);
+  void committed(const CheckpointRow& row);
+  void row_erased(int64_t row) { rows_.erase(row); }
+
+  // Names.
+  void names_changed(const Inode& inode);
+  void closed_by_agent(const Inode& inode);
+  bool wanted(const std::string& path) const;
+
+  // At the end, when nothing moves any more. `lag` is what the agent says is not acknowledged.
+  void settle_accounts(Bytes lag);
+  // After a stop that ended in time and stored its rows.
+  void check_clean_stop();
+
+  const LaneCounts& counts(uint32_t destination) const { return counts_[destination]; }
+  int64_t taken_bytes() const { return taken_bytes_; }
+  int64_t owed_missing() const;  // bytes that are owed and not settled, for the trace
+  std::function<bool()> agent_up;
+
+ private:
+  struct TailFacts {
+    Inode* inode = nullptr;
+    uint32_t destination = 0;
+    std::string path;
+    std::map<uint32_t, Life*> lives;  // by epoch
+  };
+  struct Cursor {
+    Life* life = nullptr;
+    int64_t at = 0;
+    int64_t end = 0;
+    int64_t may_skip =
+        0;  // bytes of the end of a line that may or may not belong to the last piece
+  };
+
+  Reach& reach(const Span& span);
+  Life* life_of(const Span& span);
+  Life* life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
+                  uint32_t marker_bytes) const;
+  bool row_known(const Inode& inode, uint32_t destination) const;
+  void excuse_rest(Inode& inode, uint32_t destination);
+  void check_body(uint32_t destination, const Parcel& parcel);
+  bool advance(std::vector<Cursor>& cursors, const Parcel& parcel, const BodyRecord& record);
+  bool matches(Cursor& cursor, const BodyRecord& record) const;
+  void check_not_twice(uint32_t destination, const Parcel& parcel, const Span& span);
+  void check_order(uint32_t destination, const Span& span);
+  void check_epoch(TailFacts& tail, const LineBlock& block, Life& life);
+  void settle_life(const Inode& inode, Life& life, uint32_t destination, int64_t& unfinished);
+  void broken(const char* invariant, const Life& life, int64_t at, const char* what);
+
+  const Plan& plan_;
+  Witness& witness_;
+  SimDisk& disk_;
+  std::unordered_map<uint32_t, TailFacts> tails_;  // of the present run
+  std::vector<Life*> in_buffer_;                   // what the last read into a buffer found
+  std::set<std::pair<uint64_t, uint64_t>> keys_stored_, keys_acked_;  // of the present run
+  std::map<int64_t, CheckpointRow> rows_;                             // as stored
+  std::vector<LaneCounts> counts_;                                    // of the present run
+  int64_t taken_bytes_ = 0;
+  BodyReader reader_;
+};
+
+}  // namespace sluice::sim

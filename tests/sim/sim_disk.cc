@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sim_disk.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "sluice/check.h"
+
+namespace sluice::sim {
+namespace {
+
+constexpr uint64_t kDevice = 7;
+
+std::string directory_of(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+std::string name_of_path(const std::string& path) {
+  return path.substr(path.rfind('/') + 1);
+}
+
+}  // namespace
+
+SimDisk::SimDisk(const Plan& plan, Witness& witness, SimFeed& feed, Dice dice)
+    : plan_(plan),
+      witness_(witness),
+      feed_(feed),
+      dice_(dice),
+      directories_{"/", "/logs", "/logs/app"} {}
+
+Inode* SimDisk::create(const std::string& path) {
+  SLUICE_CHECK(!names_.contains(path), "a writer creates what is not there");
+  Inode& inode = inodes_.emplace_back();
+  inode.serial = static_cast<uint32_t>(inodes_.size());
+  inode.number = free_number();
+  touch(inode);
+  inode.birth_ns = plan_.birth_times ? inode.modified_ns : 0;
+  inode.links = 1;
+  begin_life(inode);
+  names_[path] = &inode;
+  if (names_changed) names_changed(inode);
+  hint(path, false);
+  return &inode;
+}
+
+Inode* SimDisk::find(const std::string& path) const {
+  const auto found = names_.find(path);
+  return found == names_.end() ? nullptr : found->second;
+}
+
+void SimDisk::append(Inode& inode, std::string_view text) {
+  inode.life->content.append(text);
+  touch(inode);
+  for (const auto& [path, named] : names_) {
+    if (named == &inode) hint(path, true);
+  }
+}
+
+void SimDisk::truncate(Inode& inode) {
+  if (inode.life->content.empty()) return;
+  inode.life->destroyed = true;
+  begin_life(inode);
+  touch(inode);
+  if (names_changed) names_changed(inode);
+  for (const auto& [path, named] : names_) {
+    if (named == &inode) hint(path, true);
+  }
+}
+
+void SimDisk::rename(const std::string& from, const std::string& to) {
+  Inode* inode = names_.at(from);
+  Inode* replaced = find(to);
+  names_.erase(from);
+  names_[to] = inode;
+  if (replaced != nullptr) {
+    --replaced->links;
+    replaced->unlinked_step = witness_.step;
+  }
+  if (names_changed) names_changed(*inode);
+  if (replaced != nullptr) {
+    if (names_changed) names_changed(*replaced);
+    free_if_unused(*replaced);
+  }
+  hint(from, false);
+  hint(to, false);
+}
+
+void SimDisk::unlink(const std::string& path) {
+  Inode& inode = *names_.at(path);
+  names_.erase(path);
+  --inode.links;
+  inode.unlinked_step = witness_.step;
+  if (names_changed) names_changed(inode);
+  free_if_unused(inode);
+  hint(path, false);
+}
+
+void SimDisk::let_go(Inode& inode) {
+  SLUICE_CHECK(inode.writers > 0, "a writer lets go of what it holds");
+  --inode.writers;
+  free_if_unused(inode);
+}
+
+std::vector<std::string> SimDisk::names_of(const Inode& inode) const {
+  std::vector<std::string> names;
+  for (const auto& [path, named] : names_) {
+    if (named == &inode) names.push_back(path);
+  }
+  return names;
+}
+
+size_t SimDisk::open_handles() const {
+  return handles_.size() -
+         static_cast<size_t>(std::count(handles_.begin(), handles_.end(), nullptr));
+}
+
+Inode* SimDisk::behind(FileHandle handle) const {
+  const auto index = static_cast<size_t>(handle.value);
+  return handle.valid() && index < handles_.size() ? handles_[index] : nullptr;
+}
+
+void SimDisk::close_all() {
+  for (Inode*& open : handles_) {
+    if (open == nullptr) continue;
+    --open->handles;
+    free_if_unused(*open);
+    open = nullptr;
+  }
+}
+
+bool SimDisk::fails() {
+  if (race && faults && dice_.chance(plan_.race_in_turn)) race();
+  if (!faults || !dice_.chance(plan_.disk_error)) return false;
+  witness_.saw(Rare::kDiskFailed);
+  return true;
+}
+
+Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEntry>& entries) {
+  entries.clear();
+  if (fails()) return Error::from_errno("opendir", EIO);
+  const bool known =
+      std::find(directories_.begin(), directories_.end(), directory) != directories_.end();
+  if (!known) return Error::from_errno("opendir", ENOENT);
+  for (const std::string& path : directories_) {
+    if (path != "/" && directory_of(path) == directory)
+      entries.push_back({name_of_path(path), FileKind::kDirectory});
+  }
+  for (const auto& [path, inode] : names_) {
+    if (directory_of(path) == directory)
+      entries.push_back({name_of_path(path), FileKind::kRegular});
+  }
+  return {};
+}
+
+Result<FileStat> SimDisk::stat(const std::string& path) {
+  if (fails()) return Error::from_errno("stat", EIO);
+  if (const Inode* inode = find(path)) return stat_of(*inode);
+  const auto known = std::find(directories_.begin(), directories_.end(), path);
+  if (known == directories_.end()) return Error::from_errno("stat", ENOENT);
+  FileStat stat;
+  stat.kind = FileKind::kDirectory;
+  stat.device = kDevice;
+  stat.inode = 1 + static_cast<uint64_t>(known - directories_.begin());
+  stat.links = 2;
+  return stat;
+}
+
+Result<FileStat> SimDisk::stat(FileHandle file) {
+  if (fails()) return Error::from_errno("fstat", EIO);
+  const Inode* inode = behind(file);
+  if (inode == nullptr) {
+    witness_.violation("I7 BOUND", "fstat on a descriptor that is not open");
+    return Error::from_errno("fstat", EBADF);
+  }
+  return stat_of(*inode);
+}
+
+Result<FileHandle> SimDisk::open(const std::string& path) {
+  if (fails()) return Error::from_errno("open", dice_.one_of({EMFILE, EACCES, EIO}));
+  Inode* inode = find(path);
+  if (inode == nullptr) return Error::from_errno("open", ENOENT);
+  const auto free = std::find(handles_.begin(), handles_.end(), nullptr);
+  const auto number = static_cast<int>(free - handles_.begin());
+  if (free == handles_.end()) handles_.push_back(nullptr);
+  handles_[static_cast<size_t>(number)] = inode;
+  ++inode->handles;
+  if (open_handles() > plan_.open_files_max + 1)
+    witness_.violation("I7 BOUND", "more descriptors than open_files_max");
+  return FileHandle{number};
+}
+
+Result<size_t> SimDisk::read_at(FileHandle file, FileOffset offset, std::span<std::byte> into) {
+  if (fails()) return Error::from_errno("pread", EIO);
+  const Inode* inode = behind(file);
+  if (inode == nullptr) {
+    witness_.violation("I7 BOUND", "pread on a descriptor that is not open");
+    return Error::from_errno("pread", EBADF);
+  }
+  const std::string& content = inode->life->content;
+  const auto at = static_cast<size_t>(offset.value);
+  if (at >= content.size()) return size_t{0};
+  const size_t bytes = std::min(into.size(), content.size() - at);
+  std::memcpy(into.data(), content.data() + at, bytes);
+  return bytes;
+}
+
+Result<FileOffset> SimDisk::next_data(FileHandle file, FileOffset from) {
+  if (fails()) return Error::from_errno("lseek", EIO);
+  const Inode* inode = behind(file);
+  if (inode == nullptr) return Error::from_errno("lseek", EBADF);
+  return std::min(from, FileOffset(static_cast<int64_t>(inode->life->content.size())));
+}
+
+void SimDisk::close(FileHandle file) {
+  Inode* inode = behind(file);
+  if (inode == nullptr)
+    return witness_.violation("I7 BOUND", "close of a descriptor that is not open");
+  if (closed_by_agent && inode->handles == 1) closed_by_agent(*inode);
+  handles_[static_cast<size_t>(file.value)] = nullptr;
+  --inode->handles;
+  free_if_unused(*inode);
+}
+
+FileStat SimDisk::stat_of(const Inode& inode) const {
+  FileStat stat;
+  stat.kind = FileKind::kRegular;
+  stat.device = kDevice;
+  stat.inode = inode.number;
+  stat.birth_ns = inode.birth_ns;
+  stat.links = static_cast<uint32_t>(inode.links);
+  stat.size = Bytes(static_cast<int64_t>(inode.life->content.size()));
+  stat.modified = WallTime(inode.modified_ns);
+  return stat;
+}
+
+uint64_t SimDisk::free_number() {
+  if (!plan_.reuse_inodes || free_numbers_.empty()) return ++last_number_;
+  const uint64_t number = free_numbers_.back();
+  free_numbers_.pop_back();
+  witness_.saw(Rare::kInodeReused);
+  return number;
+}
+
+void SimDisk::free_if_unused(Inode& inode) {
+  if (inode.number_freed || inode.links > 0 || inode.handles > 0 || inode.writers > 0) return;
+  inode.number_freed = true;
+  free_numbers_.push_back(inode.number);
+}
+
+void SimDisk::begin_life(Inode& inode) {
+  Life& life = lives_.emplace_back();
+  life.serial = static_cast<uint32_t>(lives_.size());
+  life.inode = &inode;
+  inode.life = &life;
+  inode.lives.push_back(&life);
+}
+
+void SimDisk::hint(const std::string& path, bool content) {
+  feed_.hint(directory_of(path), name_of_path(path), content);
+}
+
+// Coarse, as kernels are: several changes within one tick of 4 ms leave the same time behind.
+void SimDisk::touch(Inode& inode) {
+  constexpr int64_t kTickNs = 4'000'000;
+  const int64_t tick = witness_.now.value / kTickNs * kTickNs;
+  inode.modified_ns = plan_.coarse_times ? tick : ++last_tick_ + tick;
+}
+
+}  // namespace sluice::sim

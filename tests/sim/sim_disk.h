@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// sim_disk.h — a file system whose every move the schedule chooses.
+//
+// In:      what writers and rotators do to it; the steward's questions; the faults in force.
+// Out:     Disk. Names, links, descriptors that outlive names, inode numbers that are given away
+//          again at once, descriptor numbers too.
+// Owns:    all inodes and their contents, for the whole schedule.
+// Thread:  one. Before each question of the steward somebody else may act (`race`), so a file can
+//          be renamed between any two calls of one turn.
+// Why so:  the records of this field's bugs are mostly lists of moments between two system calls.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "dice.h"
+#include "file_model.h"
+#include "plan.h"
+#include "sim_feed.h"
+#include "sluice/disk.h"
+#include "witness.h"
+
+namespace sluice::sim {
+
+class SimDisk final : public Disk {
+ public:
+  SimDisk(const Plan& plan, Witness& witness, SimFeed& feed, Dice dice);
+
+  // What writers and rotators do.
+  Inode* create(const std::string& path);  // REQUIRES: no such name
+  Inode* find(const std::string& path) const;
+  void append(Inode& inode, std::string_view text);
+  void truncate(Inode& inode);
+  void rename(const std::string& from, const std::string& to);
+  void unlink(const std::string& path);
+  void hold(Inode& inode) { ++inode.writers; }
+  void let_go(Inode& inode);
+
+  // What the oracle asks.
+  const std::deque<Inode>& inodes() const { return inodes_; }
+  std::deque<Inode>& inodes() { return inodes_; }
+  std::vector<std::string> names_of(const Inode& inode) const;
+  size_t open_handles() const;
+  Inode* behind(FileHandle handle) const;
+  // The agent process is gone: its descriptors are closed, whatever they held.
+  void close_all();
+
+  Result<void> list(const std::string& directory, std::vector<DirectoryEntry>& entries) override;
+  Result<FileStat> stat(const std::string& path) override;
+  Result<FileStat> stat(FileHandle file) override;
+  Result<FileHandle> open(const std::string& path) override;
+  Result<size_t> read_at(FileHandle file, FileOffset offset, std::span<std::byte> into) override;
+  Result<FileOffset> next_data(FileHandle file, FileOffset from) override;
+  void close(FileHandle file) override;
+  Result<std::string> resolve(const std::string& path) override { return path; }
+
+  bool faults = true;
+  std::function<void()> race;                   // somebody acts between two calls
+  std::function<void(Inode&)> names_changed;    // after a name came or went
+  std::function<void(Inode&)> closed_by_agent;  // before the last descriptor of a file goes
+
+ private:
+  bool fails();
+  FileStat stat_of(const Inode& inode) const;
+  uint64_t free_number();
+  void free_if_unused(Inode& inode);
+  void begin_life(Inode& inode);
+  void hint(const std::string& path, bool content);
+  void touch(Inode& inode);
+
+  const Plan& plan_;
+  Witness& witness_;
+  SimFeed& feed_;
+  Dice dice_;
+  std::vector<std::string> directories_;
+  std::map<std::string, Inode*> names_;
+  std::deque<Inode> inodes_;
+  std::deque<Life> lives_;
+  std::vector<Inode*> handles_;  // by descriptor number
+  std::vector<uint64_t> free_numbers_;
+  uint64_t last_number_ = 100;
+  int64_t last_tick_ = 0;
+};
+
+}  // namespace sluice::sim

@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+namespace sluice::sim {
+namespace {
+
+using namespace literals;
+
+// When faults have stopped everything is delivered within this time.
+constexpr Duration kCalmMax{120'000'000'000};
+// Then nothing more may be due: unfinished lines of rotated files, checkpoints.
+constexpr Duration kAfterwards{8'000'000'000};
+// And then descriptors of files without a name are given back.
+constexpr Duration kLetGo{75'000'000'000};
+// A schedule that comes nowhere.
+constexpr int64_t kStepsMax = 400'000;
+
+}  // namespace
+
+World::World(uint64_t seed, const Plan& plan, bool tells)
+    : plan_(plan),
+      witness_(tells),
+      dice_(seed ^ 0x5DEECE66Du),
+      feed_(plan_, witness_, dice_.fork()),
+      disk_(plan_, witness_, feed_, dice_.fork()),
+      ledger_(plan_, witness_, disk_),
+      store_(witness_, ledger_),
+      skies_(plan_.destinations.size()),
+      writers_(plan_, witness_, disk_, dice_.fork()),
+      begin_(MonoTime(0) + 1000_s) {
+  witness_.now = begin_;
+  ledger_.agent_up = [this] { return up_; };
+  disk_.names_changed = [this](Inode& inode) { ledger_.names_changed(inode); };
+  disk_.closed_by_agent = [this](Inode& inode) { ledger_.closed_by_agent(inode); };
+  disk_.race = [this] { race(); };
+}
+
+World::~World() = default;
+
+Verdict World::run() {
+  plan_events();
+  run_until(begin_ + plan_.troubled);
+  if (witness_.good()) calm_down();
+  if (witness_.good()) settle();
+  if (witness_.good() && plan_.stops > 0) stop_at_last();
+  up_ = false;
+  agent_.reset();
+  Verdict verdict;
+  verdict.good = witness_.good();
+  verdict.hash = witness_.hash();
+  verdict.steps = witness_.step;
+  verdict.ended = witness_.now;
+  verdict.invariant = witness_.invariant();
+  verdict.what = witness_.what();
+  verdict.rare = witness_.rare();
+  return verdict;
+}
+
+void World::run_until(MonoTime until) {
+  while (witness_.good() && step(until)) {
+  }
+}
+
+// One turn of somebody, or time moves on. False when `until` is reached.
+bool World::step(MonoTime until) {
+  if (agent_ != nullptr) agent_->work();
+  if (turn_someone()) {
+    ++witness_.step;
+    if (witness_.step > kStepsMax) {
+      std::string turns;
+      for (const int64_t count : turns_) turns.append(" ").append(std::to_string(count));
+      witness_.violation("I6 LIVE", "it turns and turns; turns by thread:" + turns);
+    }
+    witness_.now += Duration(dice_.between(0, 30'000));
+    return true;
+  }
+  const MonoTime next = next_moment();
+  if (next >= until) {
+    witness_.now = std::max(witness_.now, until);
+    return false;
+  }
+  witness_.now = std::max(witness_.now, next);
+  return true;
+}
+
+MonoTime World::next_moment() const {
+  MonoTime next = events_.empty() ? kNever : events_.back().at;
+  for (size_t i = 0; agent_ != nullptr && i < agent_->threads(); ++i)
+    next = std::min(next, std::max(agent_->due(i), stalled_until_[i]));
+  return next;
+}
+
+bool World::turn_someone() {
+  const MonoTime now = witness_.now;
+  std::array<size_t, 16> ready{};
+  size_t count = 0;
+  for (size_t i = 0; agent_ != nullptr && i < agent_->threads(); ++i) {
+    if (stalled_until_[i] <= now && agent_->due(i) <= now) ready[count++] = i;
+  }
+  const bool event_due = !events_.empty() && events_.back().at <= now;
+  if (count == 0 && !event_due) return false;
+  const size_t pick = dice_.below(count + (event_due ? 1 : 0));
+  if (pick == count) {
+    const Event event = events_.back();
+    events_.pop_back();
+    act(event);
+    return true;
+  }
+  ++turns_[ready[pick]];
+  agent_->turn(ready[pick]);
+  after_turn(ready[pick]);
+  return true;
+}
+
+void World::after_turn(size_t thread) {
+  agent_->check_counts();
+  if (faults_ && dice_.chance(plan_.stall))
+    stalled_until_[thread] = witness_.now + dice_.between(0_ms, 60_ms);
+  if (agent_->ended()) end_agent(false);
+}
+
+void World::act(const Event& event) {
+  switch (event.act) {
+    case Act::kWrite:
+      return writers_.write(event.which);
+    case Act::kRotate:
+      return rotate(event.which, static_cast<Rotation>(event.value));
+    case Act::kTruncateCopy:
+      return writers_.finish_copy(event.which);
+    case Act::kWeather:
+      witness_.see("network  d%ld: weather %ld", static_cast<int64_t>(event.which), event.value);
+      skies_[event.which].weather = static_cast<Weather>(event.value);
+      return;
+    case Act::kStoreFull:
+    case Act::kStoreFree:
+      store_.full = event.act == Act::kStoreFull;
+      return;
+    case Act::kCrash:
+      if (agent_ != nullptr) end_agent(true);
+      return;
+    case Act::kStop:
+      if (agent_ != nullptr && !agent_->stopping()) agent_->begin_stop();
+      return;
+    case Act::kStart:
+      if (agent_ == nullptr) start_agent();
+      return;
+    case Act::kClock:
+      witness_.saw(Rare::kClockJump);
+      wall_shift_ns_ += event.value;
+      return;
+  }
+}
+
+void World::rotate(size_t stream, Rotation how) {
+  writers_.rotate(stream, how);
+  if (how == Rotation::kCopyTruncate)
+    add({witness_.now + dice_.between(0_ms, 4_ms), Act::kTruncateCopy, stream, 0});
+}
+
+// Somebody acts between two system calls of the steward.
+void World::race() {
+  if (racing_ || !faults_) return;
+  racing_ = true;
+  witness_.saw(Rare::kRaceInTurn);
+  const size_t stream = dice_.below(writers_.count());
+  std::array<Rotation, 6> ways{};
+  size_t count = 0;
+  if (plan_.rotations > 0) ways[count++] = Rotation::kRename;
+  if (plan_.truncations > 0) ways[count++] = Rotation::kTruncate;
+  if (plan_.deletions > 0) ways[count++] = Rotation::kDelete;
+  if (plan_.deletions > 0) ways[count++] = Rotation::kReplace;
+  const size_t pick = dice_.below(count + 2);
+  if (pick < count) {
+    rotate(stream, ways[pick]);
+  } else {
+    writers_.write(stream);
+  }
+  racing_ = false;
+}
+
+void World::start_agent() {
+  witness_.see("operator starts the agent");
+  up_ = true;
+  ledger_.run_begins();
+  const Machine machine{plan_,   witness_, disk_,          feed_,  store_,
+                        ledger_, skies_,   wall_shift_ns_, faults_};
+  agent_ = std::make_unique<AgentLife>(machine, dice_.next());
+  stalled_until_.assign(agent_->threads(), MonoTime(0));
+  turns_.assign(agent_->threads(), 0);
+}
+
+void World::end_agent(bool crash) {
+  if (crash) {
+    witness_.see("operator kills the agent");
+    agent_->die();
+  } else {
+    agent_->finish();
+  }
+  up_ = false;
+  agent_.reset();
+  ++lives_ended_;
+  disk_.close_all();
+  feed_.forget_all();
+  ledger_.run_ends();
+  const Duration away = dice_.chance(400) ? 0_ms : dice_.between(0_ms, 1500_ms);
+  add({witness_.now + away, Act::kStart, 0, 0});
+}
+
+// The end of all faults: what is broken is mended, who is away comes back.
+void World::calm_down() {
+  witness_.see("from here on everything works");
+  faults_ = false;
+  feed_.faults = false;
+  disk_.faults = false;
+  store_.full = false;
+  for (DestinationSky& sky : skies_) sky.weather = Weather::kFine;
+  std::erase_if(events_, [](const Event& event) { return event.act != Act::kStart; });
+  for (size_t i = 0; i < writers_.count(); ++i) {
+    writers_.come_to_rest(i);
+    writers_.write(i);
+    writers_.come_to_rest(i);
+  }
+  const MonoTime deadline = witness_.now + kCalmMax;
+  while (witness_.good() && witness_.now < deadline) {
+    run_until(witness_.now + 200_ms);
+    if (agent_ != nullptr && !agent_->stopping() && ledger_.owed_missing() == 0) break;
+  }
+  run_until(witness_.now + kAfterwards);
+}
+
+void World::settle() {
+  if (agent_ == nullptr) return witness_.violation("I6 LIVE", "the agent never came back");
+  ledger_.settle_accounts(agent_->survey().lag);
+  if (!agent_->empty())
+    witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
+  run_until(witness_.now + kLetGo);
+  for (const Inode& inode : disk_.inodes()) {
+    if (inode.handles > 0 && inode.links == 0)
+      witness_.violation("I7 BOUND",
+                         fmt::format("deleted file #{} is held for ever", inode.serial));
+  }
+}
+
+// A stop when everything is delivered: it must end, and the rows must say so.
+void World::stop_at_last() {
+  const int before = lives_ended_;
+  agent_->begin_stop();
+  run_until(witness_.now + plan_.shutdown_timeout + 2000_ms);
+  if (!witness_.good()) return;
+  if (lives_ended_ == before) witness_.violation("I6 LIVE", "the agent does not stop");
+}
+
+}  // namespace sluice::sim

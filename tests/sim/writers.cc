@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "writers.h"
+
+#include <fmt/format.h>
+
+#include <string_view>
+
+namespace sluice::sim {
+
+Writers::Writers(const Plan& plan, Witness& witness, SimDisk& disk, Dice dice)
+    : plan_(plan), witness_(witness), disk_(disk), dice_(dice) {
+  for (int i = 0; i < plan.streams; ++i) {
+    Stream& stream = streams_.emplace_back();
+    stream.path = fmt::format("/logs/{}s{}.log", i % 3 == 2 ? "app/" : "", i);
+  }
+}
+
+void Writers::reopen(Stream& stream) {
+  if (stream.open != nullptr) disk_.let_go(*stream.open);
+  stream.open = disk_.find(stream.path);
+  if (stream.open == nullptr) stream.open = disk_.create(stream.path);
+  disk_.hold(*stream.open);
+  stream.reopen_at = kNever;
+}
+
+void Writers::reopen_if_due(Stream& stream) {
+  if (stream.open == nullptr || stream.reopen_at <= witness_.now) reopen(stream);
+}
+
+// `s1 17 42 payload`: stream, number, length of the payload. Some of it needs an escape in JSON.
+std::string Writers::make_line(size_t stream) {
+  const bool is_long = dice_.chance(plan_.long_line);
+  const size_t size = is_long ? 200 + dice_.below(1500) : dice_.below(60);
+  std::string line = fmt::format("s{} {} {} ", stream, ++streams_[stream].lines, size);
+  constexpr std::string_view kOdd = "\"\\\t\x01/{}";
+  while (line.size() < size) {
+    const uint64_t bits = dice_.next();
+    if ((bits & 31) == 0) {
+      line += "\xC3\xA9";
+    } else if ((bits & 31) == 1) {
+      line += kOdd[(bits >> 8) % kOdd.size()];
+    } else {
+      for (int i = 1; i <= 6; ++i) line += static_cast<char>('a' + (bits >> (8 * i) & 15));
+    }
+  }
+  if (dice_.chance(30)) line += '\r';
+  line += '\n';
+  return line;
+}
+
+void Writers::finish_line(Stream& stream) {
+  if (!stream.rest.empty() && stream.rest_in == stream.open->life)
+    disk_.append(*stream.open, stream.rest);
+  stream.rest.clear();
+}
+
+void Writers::write(size_t index) {
+  Stream& stream = streams_[index];
+  reopen_if_due(stream);
+  finish_line(stream);
+  std::string text;
+  const int64_t lines = dice_.between(1, plan_.lines_per_burst);
+  for (int64_t i = 0; i < lines; ++i) text += make_line(index);
+  if (dice_.chance(plan_.partial_write)) {
+    const std::string line = make_line(index);
+    size_t cut = 6 + dice_.below(line.size() - 6);
+    while ((line[cut] & 0xC0) == 0x80) --cut;  // half a character would become another one
+    text += line.substr(0, cut);
+    stream.rest = line.substr(cut);
+  }
+  disk_.append(*stream.open, text);
+  stream.rest_in = stream.open->life;
+  witness_.see("writer   s%ld writes %ld bytes to file #%ld, now %ld", static_cast<int64_t>(index),
+               static_cast<int64_t>(text.size()), stream.open->serial,
+               static_cast<int64_t>(stream.open->life->content.size()));
+}
+
+// a.log.1 becomes a.log.2, and what was a.log.2 is gone.
+void Writers::shift(const std::string& path) {
+  const std::string first = path + ".1";
+  const std::string second = path + ".2";
+  if (disk_.find(first) == nullptr) return;
+  if (disk_.find(second) != nullptr && dice_.chance(500)) disk_.unlink(second);
+  disk_.rename(first, second);
+}
+
+void Writers::rotate(size_t index, Rotation how) {
+  Stream& stream = streams_[index];
+  Inode* inode = disk_.find(stream.path);
+  if (inode == nullptr) return;
+  witness_.see("rotator  s%ld: file #%ld, way %ld", static_cast<int64_t>(index), inode->serial,
+               static_cast<int64_t>(how));
+  const Duration late =
+      dice_.chance(300) ? Duration(0) : dice_.between(Duration(0), Duration(3'000'000'000));
+  switch (how) {
+    case Rotation::kRename:
+      shift(stream.path);
+      disk_.rename(stream.path, stream.path + ".1");
+      stream.reopen_at = witness_.now + late;
+      if (dice_.chance(600)) disk_.create(stream.path);
+      break;
+    case Rotation::kCopyTruncate:
+      shift(stream.path);
+      disk_.append(*disk_.create(stream.path + ".1"), std::string(inode->life->content));
+      stream.copied = inode;
+      break;
+    case Rotation::kTruncate:
+      disk_.truncate(*inode);
+      if (dice_.chance(500)) write(index);
+      break;
+    case Rotation::kDelete:
+      disk_.unlink(stream.path);
+      stream.reopen_at = witness_.now + late;
+      break;
+    case Rotation::kReplace:
+      if (stream.open != nullptr) disk_.let_go(*stream.open);
+      stream.open = nullptr;
+      disk_.unlink(stream.path);
+      write(index);
+      break;
+  }
+}
+
+void Writers::finish_copy(size_t index) {
+  Inode* inode = std::exchange(streams_[index].copied, nullptr);
+  if (inode != nullptr) disk_.truncate(*inode);
+}
+
+void Writers::come_to_rest(size_t index) {
+  Stream& stream = streams_[index];
+  finish_copy(index);
+  if (stream.open != nullptr) finish_line(stream);
+  reopen(stream);
+}
+
+}  // namespace sluice::sim
