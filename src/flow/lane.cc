@@ -62,6 +62,8 @@ MonoTime Lane::turn(MonoTime now) {
   publish_gauges();
   if (std::exchange(went_home_, false) && parts_.steward != nullptr) parts_.steward->wake();
   if (busy) return now;
+  const bool must_give_back = giving_back_ && (!queue_.empty() || in_flight_.backing_off() > 0);
+  if (must_give_back) return now + kHomeRetry;
   const MonoTime stop = giving_back_ ? kNever : stop_deadline_;
   return std::max(now, std::min({wire_wants, next_send_, stop}));
 }
@@ -268,11 +270,13 @@ void Lane::give_back_all() {
   give_back_waiting();
 }
 
+// As far as the steward keeps up: what went home leaves the gauge, so shards that empty their last
+// blocks would go on sealing, and lines of one byte make more parcels than any channel holds.
 void Lane::give_back_waiting() {
-  while (in_flight_.backing_off() > 0) {
+  while (home_has_room() && in_flight_.backing_off() > 0) {
     send_home(in_flight_.remove_oldest_backing_off(), Fate::kUndelivered);
   }
-  while (!queue_.empty()) {
+  while (home_has_room() && !queue_.empty()) {
     Consignment waiting = std::move(queue_.front());
     queue_.pop_front();
     send_home(std::move(waiting), Fate::kUndelivered);
