@@ -212,7 +212,7 @@ MonoTime Shard::next_turn(MonoTime now) const {
   if (!hot_.empty()) by(next_tick_);
   for (const auto& road : roads_) {
     const bool idle = road->parts.gauge->idle();
-    // A body that is due but has nowhere to go must not keep the loop awake until the lane has room.
+    // A body that is due but has nowhere to go must not keep the loop awake until there is room.
     if (!road->batch.empty() && !road->has_parcel_room()) {
       by(now + settings_.credit_retry);
     } else if (!road->batch.empty()) {
