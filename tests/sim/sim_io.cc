@@ -45,6 +45,8 @@ int32_t SimIo::copy(const ReadRequest& request) {
   if (faults && bytes > kLeast && dice_.chance(plan_.short_read)) {
     witness_.saw(Rare::kShortRead);
     bytes = kLeast + dice_.below(bytes - kLeast);
+    // Half a character at the end of a deleted file would become another one.
+    while (bytes > kLeast && (content[at + bytes] & 0xC0) == 0x80) --bytes;
   }
   std::memcpy(request.into.data(), content.data() + at, bytes);
   ledger_.read_done(static_cast<size_t>(request.tag), *inode);
