@@ -112,7 +112,7 @@ class OneShardQueue final : public BlockQueue {
 };
 
 template <class T>
-class DequeChannel final : public Channel<T> {
+class BoundedChannel final : public Channel<T> {
  public:
   std::deque<T> values;
   size_t room = SIZE_MAX;
@@ -211,9 +211,9 @@ class ShardStand {
 
   StringIo io;
   HeapBuffers buffers;
-  DequeChannel<ShardOrder> orders;
-  DequeChannel<ShardReport> reports;
-  DequeChannel<ParcelPtr> lane;
+  BoundedChannel<ShardOrder> orders;
+  BoundedChannel<ShardReport> reports;
+  BoundedChannel<ParcelPtr> lane;
   ShardMetrics metrics;
   LaneGauge gauge;
   std::map<uint32_t, FileOffset> acked;
