@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -97,6 +98,10 @@ void Lane::settle(const WireAnswer& answer, MonoTime now) {
   count(answer, verdict);
   if (verdict.delivered()) {
     send_home(in_flight_.finish(answer.ticket), Fate::kDelivered);
+  } else if (planted(Planted::kAttemptsLimited) &&
+             in_flight_.by_ticket(answer.ticket).parcel->attempts >= 10) {
+    send_home(in_flight_.finish(answer.ticket), Fate::kDropped);
+    return;
   } else if (giving_back_) {
     send_home(in_flight_.finish(answer.ticket), Fate::kUndelivered);
     return;  // neither the destination's doing nor news about it
@@ -249,7 +254,8 @@ void Lane::send_home(Consignment consignment, Fate fate) {
   SLUICE_CHECK(held_parcels_ >= 0 && held_lines_ >= 0 && held_bytes_ >= 0,
                "a lane holds no less than nothing");
   LaneGauge& gauge = *parts_.gauge;
-  gauge.held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
+  const bool leaks = planted(Planted::kCreditLeaksOnDrop) && fate == Fate::kDropped;
+  if (!leaks) gauge.held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   gauge.held_lines.fetch_sub(lines, std::memory_order_relaxed);
   gauge.held_parcels.fetch_sub(1, std::memory_order_relaxed);
   SLUICE_CHECK(parts_.home->push(settings_.home_producer, std::move(consignment.parcel)),

@@ -6,6 +6,7 @@
 #include "flow/read/record_seed.h"
 #include "flow/shard_parts.h"
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 
@@ -144,7 +145,8 @@ void Shard::look_at_hot_tails(MonoTime now) {
 // Released tails go when no read is in flight; their origins stay until the last block is encoded.
 void Shard::finish_leaving() {
   std::erase_if(released_, [this](Seat* seat) {
-    if (seat->tail.mode() == TailMode::kReading) return false;
+    const bool waits = !planted(Planted::kReleasedWithReadInFlight);
+    if (waits && seat->tail.mode() == TailMode::kReading) return false;
     std::erase(seat->road->ready, seat);
     std::erase(hot_, seat);
     report(ShardReport::Kind::kReleased, seat->tail, Bytes(0), 0);
@@ -154,7 +156,9 @@ void Shard::finish_leaving() {
     parts_.metrics->tails.add(-1);
     return true;
   });
-  std::erase_if(leaving_, [](const std::unique_ptr<Seat>& seat) { return seat->tail.quiet(); });
+  std::erase_if(leaving_, [](const std::unique_ptr<Seat>& seat) {
+    return seat->tail.quiet() && seat->tail.mode() != TailMode::kReading;
+  });
 }
 
 bool Shard::nothing_held() const {

@@ -7,6 +7,7 @@
 #include "flow/shard_parts.h"
 #include "flow/split/framer.h"
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -31,7 +32,8 @@ void Shard::take_reads(MonoTime now, WallTime wall) {
 }
 
 void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
-  const auto found = flights_.find(static_cast<int32_t>(done.tag));
+  const bool stale = planted(Planted::kStaleCompletionTaken);
+  const auto found = stale ? flights_.begin() : flights_.find(static_cast<int32_t>(done.tag));
   SLUICE_CHECK(found != flights_.end(), "every completion belongs to a read in flight");
   const Flight flight = found->second;
   flights_.erase(found);
@@ -48,7 +50,8 @@ void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
   } else {
     kept = take_text(seat, buffer, flight.wish, static_cast<size_t>(done.result), now, wall);
   }
-  if (!kept) drop_buffer(*seat.road, buffer);
+  const bool leaks = planted(Planted::kBufferLostOnReadError) && done.result < 0;
+  if (!kept && !leaks) drop_buffer(*seat.road, buffer);
   if (seat.tail.mode() == TailMode::kCold) {
     report(ShardReport::Kind::kCold, seat.tail, seat.tail.unfinished(), 0);
   }
@@ -65,7 +68,8 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
     return false;
   }
   const auto text = all.subspan(wish.marker_bytes);
-  const bool reached_end = text.size() < buffer.text.size();
+  const bool reached_end =
+      text.size() < buffer.text.size() + (planted(Planted::kOffByOneAtBufferEnd) ? 1 : 0);
   const FrameRules rules{parts_.sources[seat.spec.source.value].line_bytes_max,
                          wish.flush_unfinished};
   const FrameCut cut = frame(text, reached_end, rules, buffer.line_ends);

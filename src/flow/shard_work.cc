@@ -7,6 +7,7 @@
 #include "flow/shard.h"
 #include "flow/shard_parts.h"
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -72,6 +73,7 @@ bool Shard::encode_front(Road& road, MonoTime now) {
     work.next_line = step.next_line;
   }
   const bool done = work.next_line == block.line_count;
+  if (planted(Planted::kLineLostAtSeal) && work.next_line + 1 < block.line_count) ++work.next_line;
   const bool full = !done || (lines_max != Lines(0) && batch.lines() >= lines_max) ||
                     batch.body().size >= batch.body().soft_limit;
   if (!full) return true;
@@ -90,6 +92,7 @@ void Shard::return_rest_of_front(Road& road) {
   const LineBlock& block = *work.block;
   const auto seat = seats_.find(block.origin->tail.value);
   if (seat == seats_.end()) return;  // released meanwhile: nobody reads it in this run
+  if (planted(Planted::kRewindForgotten)) return;
   const size_t taken = block.line_begin(work.next_line);
   seat->second->tail.rewind(block.first_offset + Bytes(static_cast<int64_t>(taken)),
                             {block.bytes - block.head_bytes, block.head_bytes + taken});

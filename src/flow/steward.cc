@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "sluice/planted.h"
+
 namespace sluice {
 namespace {
 
@@ -80,7 +82,8 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
   for (size_t i = 0; i < settings_.sources.size(); ++i) {
     const StewardSource& source = settings_.sources[i];
     // A lost store is no reason to skip what it would have pointed to.
-    begins_at_end_[i] = source.from == StartFrom::kEnd && !damaged &&
+    begins_at_end_[i] = source.from == StartFrom::kEnd &&
+                        (!damaged || planted(Planted::kDamagedStoreSkipsToEnd)) &&
                         !rows_.knows_source(source.name) && !wants_any(source.rules, rows_);
   }
   for (int64_t row : rows_.free_rows()) {
@@ -150,7 +153,7 @@ void Steward::take_home() {
   while (doors_.home->pop(parcel)) {
     SLUICE_CHECK(parcel->fate != Fate::kOnItsWay, "a parcel comes home with its verdict");
     // Undelivered lines stay unacknowledged: the next run reads them again.
-    if (parcel->fate == Fate::kUndelivered) continue;
+    if (parcel->fate == Fate::kUndelivered && !planted(Planted::kUndeliveredCounts)) continue;
     for (const Span& span : parcel->spans) release_span(span);
   }
 }
@@ -164,6 +167,7 @@ void Steward::look_at_hints() {
   if (lost || !hints_.empty()) last_hint_look_ = now_;
   if (lost) {
     world_.metrics.event_overflows.add();
+    if (planted(Planted::kOverflowNotRescanned)) return;
     return reconcile();
   }
   if (hints_.empty()) return;
@@ -258,7 +262,7 @@ Result<Bytes> Steward::finish(MonoTime now, WallTime wall) {
   take_reports();
   take_home();
   const Bytes undelivered = sum_up().lag;
-  const Result<void> stored = store_now();
+  const Result<void> stored = planted(Planted::kStopForgetsRows) ? Result<void>() : store_now();
   count();
   if (!stored.ok()) return stored.error();
   return undelivered;

@@ -5,6 +5,7 @@
 
 #include "flow/discover/evidence.h"
 #include "flow/steward.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 
@@ -54,7 +55,8 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   const auto stat = world_.disk.stat(file.handle);
   if (!marker.ok() && marker.error().code == Errc::kNotFound) return RowUpdate::kReplaced;
   if (!head.ok() || !marker.ok() || !stat.ok()) return RowUpdate::kUnreadable;
-  const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof();
+  const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof() ||
+                      planted(Planted::kCheckpointBeforeProof);
   if (!proven) return RowUpdate::kReplaced;
   row.identity = identify(*stat, *head);
   row.epoch = tail.window.epoch();
@@ -62,6 +64,7 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   row.marker_bytes = marker->size;
   row.marker_hash = marker_hash(*marker);
   row.updated = wall_;
+  if (planted(Planted::kLostPartialOnStop) && stopping_) row.offset += tail.rest_unfinished;
   rows_.put(row);
   return RowUpdate::kDone;
 }

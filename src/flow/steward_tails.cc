@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "flow/steward.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 
@@ -39,7 +40,8 @@ void Steward::tail_cold(const ShardReport& report) {
   tail->rest_end = report.offset;
   tail->rest_unfinished = report.missed;
   tail->rest_modified = file.modified;
-  if (FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
+  const bool looks = !planted(Planted::kColdNotChecked);
+  if (looks && FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
   if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
 }
 
@@ -136,9 +138,13 @@ void Steward::check_leaving() {
       FollowedTail& tail = files_.at(id);
       if (!tail.hot && tail.rest_size != file.size) wake(tail);
     }
-    if (!files_.acked_to_size(file)) continue;  // an ack sets the time of the next look
+    const bool drop = planted(Planted::kDropWhenUnlinked) && file.unlinked;
     const MonoTime due = file.quiet_since + (file.unlinked ? kUnlinkedQuiet : kRenamedQuiet);
-    if (now_ >= due) {
+    if (planted(Planted::kTimerGivesUp)) leaving_at_ = std::min(leaving_at_, due);
+    const bool over = planted(Planted::kTimerGivesUp) && now_ >= due;
+    // An ack sets the time of the next look.
+    if (!files_.acked_to_size(file) && !drop && !over) continue;
+    if (now_ >= due || drop) {
       done.push_back(key);
     } else {
       leaving_at_ = std::min(leaving_at_, due);
@@ -212,7 +218,7 @@ void Steward::retry_closing() {
 void Steward::close_file(FollowedFile& file) {
   const RowUpdate updated = update_rows(file);
   // Without its row the file would be delivered again.
-  if (updated == RowUpdate::kUnreadable) {
+  if (updated == RowUpdate::kUnreadable && !planted(Planted::kClosedWithoutRow)) {
     closing_.push_back(file.key);
     closing_at_ = now_ + kRoomPause;
     return;
@@ -220,7 +226,11 @@ void Steward::close_file(FollowedFile& file) {
   // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
   // is smaller than what was delivered of it, and not one byte of the new content may have been.
   const bool can_rest = !file.names.empty() && !file.unlinked && files_.can_rest(file);
-  const bool delivered = updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file));
+  const bool lost = (planted(Planted::kDropWhenUnlinked) && file.unlinked) ||
+                    (planted(Planted::kTimerGivesUp) && file.names.empty()) ||
+                    (planted(Planted::kClosedWithoutRow) && updated == RowUpdate::kUnreadable);
+  const bool delivered =
+      (updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file))) || lost;
   const bool gone = delivered && file.names.empty();
   for (TailId id : std::vector<TailId>(file.tails)) {
     FollowedTail& tail = files_.at(id);

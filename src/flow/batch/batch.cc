@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -52,14 +53,16 @@ void Batch::add_span(const Span& span, const Digest128& seed) {
   const size_t depth = std::min(spans_.size(), kMergeDepth);
   for (size_t back = 1; back <= depth; ++back) {
     Span& known = spans_[spans_.size() - back];
-    if (known.tail == span.tail && known.epoch == span.epoch && known.end == span.begin) {
+    const bool meets =
+        planted(Planted::kSpanSwallowsGap) ? known.end <= span.begin : known.end == span.begin;
+    if (known.tail == span.tail && known.epoch == span.epoch && meets) {
       known.end = span.end;
       known.end_proof = span.end_proof;
       return;
     }
   }
   spans_.push_back(span);
-  seeds_.push_back(seed);
+  seeds_.push_back(planted(Planted::kKeyWithoutContent) ? Digest128{} : seed);
 }
 
 void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line, MonoTime now) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 
@@ -23,14 +24,14 @@ bool AckWindow::start_epoch(Epoch epoch) {
 
 bool AckWindow::release(const Span& span) {
   SLUICE_CHECK(span.begin >= FileOffset(0) && span.begin < span.end, "a span holds bytes");
-  if (span.epoch < epoch_) {
+  if (span.epoch < epoch_ && !planted(Planted::kForgetEpoch)) {
     ++stale_releases_;
     return false;
   }
   const bool new_epoch = start_epoch(span.epoch);
   SLUICE_CHECK(span.begin >= committed_, "bytes before the committed offset are released once");
   const AckedRange range{span.begin, span.end, span.end_proof};
-  if (span.begin == committed_) return advance(range);
+  if (span.begin == committed_ || planted(Planted::kAckBeforeContiguous)) return advance(range);
   keep(range);
   return new_epoch;
 }
@@ -43,7 +44,7 @@ bool AckWindow::advance(const AckedRange& range) {
   SLUICE_CHECK(ahead_.front().begin >= range.end, "a byte is released once");
   if (ahead_.front().begin == range.end) {
     committed_ = ahead_.front().end;
-    proof_ = ahead_.front().end_proof;
+    if (!planted(Planted::kProofLostInMerge)) proof_ = ahead_.front().end_proof;
     ahead_.erase(ahead_.begin());
   }
   return true;

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -134,7 +135,12 @@ Verdict by_status(const StatusRule& rule, Duration retry_after) {
 }
 
 const StatusRule& rule_for(const WireAnswer& answer) {
-  if (answer.status >= 200 && answer.status <= 299 && !answer.body_sent) return kEarlySuccess;
+  const int32_t hundreds = answer.status / 100;
+  if (planted(Planted::kDropOn4xx) && hundreds == 4) return kStatusRules.front();
+  if (planted(Planted::kAny2xxIsSuccess) && hundreds == 2) return kStatusRules.front();
+  if (planted(Planted::kRedirectIsSuccess) && hundreds == 3) return kStatusRules.front();
+  const bool early = !answer.body_sent && !planted(Planted::kEarlySuccessCounts);
+  if (answer.status >= 200 && answer.status <= 299 && early) return kEarlySuccess;
   for (const StatusRule& rule : kStatusRules) {
     if (answer.status >= rule.first && answer.status <= rule.last) return rule;
   }

@@ -8,6 +8,8 @@
 #include <cstring>
 #include <tuple>
 
+#include "sluice/planted.h"
+
 namespace sluice {
 
 uint64_t content_hash(std::span<const std::byte> bytes) {
@@ -50,7 +52,7 @@ namespace {
 bool content_goes_on(const CheckpointRow& row, const FileFacts& facts, const MarkerReader& marker) {
   if (facts.stat.size < row.offset - FileOffset(0)) return false;
   if (!head_matches(row.identity, facts.head)) return false;
-  if (row.marker_bytes == 0) return true;
+  if (row.marker_bytes == 0 || planted(Planted::kMarkerNotCheckedAtRestart)) return true;
   // Last, for it may cost a read.
   const auto present = marker(row.offset, row.marker_bytes);
   return present.has_value() && *present == row.marker_hash;
@@ -65,7 +67,8 @@ Kinship judge(const CheckpointRow& row, const FileFacts& facts, const MarkerRead
   const bool place_fits = known.inode == facts.stat.inode && birth_fits;
   const bool device_fits = known.device == facts.stat.device;
   if (!place_fits && row.path != facts.path) return Kinship::kNone;
-  const bool same_content = content_goes_on(row, facts, marker);
+  const bool same_content =
+      planted(Planted::kInodeOnlyIdentity) || content_goes_on(row, facts, marker);
   if (place_fits && same_content) return device_fits ? Kinship::kSame : Kinship::kRemounted;
   // On another device an equal inode number means nothing once the content differs.
   if (place_fits && device_fits) return Kinship::kReplaced;
@@ -84,7 +87,8 @@ std::optional<Match> match(std::span<const CheckpointRow* const> rows, const Fil
   for (size_t i = 0; i < rows.size(); ++i) {
     const Match candidate = {i, judge(*rows[i], facts, marker)};
     if (candidate.kinship == Kinship::kNone) continue;
-    if (!best || rank(candidate) > rank(*best)) best = candidate;
+    const bool older = planted(Planted::kOlderRowPreferred);
+    if (!best || (rank(candidate) > rank(*best)) != older) best = candidate;
   }
   return best;
 }

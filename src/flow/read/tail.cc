@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 
@@ -37,13 +38,15 @@ ReadWish Tail::begin_read(MonoTime now) {
   wish.offset = position_ - Bytes(marker_.size);
   wish.marker_bytes = marker_.size;
   wish.oversize = oversize_;
-  wish.flush_unfinished = is_rotated_ && now >= last_growth_ + timings_.partial_grace;
+  wish.flush_unfinished = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
+                                          planted(Planted::kPartialWithoutGrace));
   return wish;
 }
 
 Look Tail::look(std::span<const uint8_t> head) const {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can be looked at");
   if (head.size() < marker_.size) return Look::kReplaced;
+  if (planted(Planted::kTruncationBySizeOnly)) return Look::kSame;
   const bool same = std::memcmp(head.data(), marker_.bytes.data(), marker_.size) == 0;
   return same ? Look::kSame : Look::kReplaced;
 }
@@ -62,7 +65,8 @@ void Tail::took(Bytes bytes, std::span<const uint8_t> before, MonoTime now) {
   unfinished_bytes_ = 0;
   last_growth_ = now;
   oversize_ = false;
-  mode_ = origin_->ordered ? TailMode::kAwaitAck : TailMode::kReady;
+  const bool waits = origin_->ordered && !planted(Planted::kOrderedWithoutAck);
+  mode_ = waits ? TailMode::kAwaitAck : TailMode::kReady;
 }
 
 void Tail::reached_end(size_t unfinished_bytes, MonoTime now) {

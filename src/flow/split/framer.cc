@@ -3,6 +3,7 @@
 
 #include "flow/split/newline_scan.h"
 #include "sluice/check.h"
+#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -35,7 +36,8 @@ FrameCut cut_piece(std::span<const uint8_t> text, const FrameRules& rules,
 uint32_t first_overlong(std::span<const uint32_t> ends, uint32_t count, size_t line_bytes_max) {
   uint32_t begin = 0;
   for (uint32_t i = 0; i < count; ++i) {
-    if (ends[i] - begin > line_bytes_max + 1) return i;  // + 1: the newline
+    const size_t newline = planted(Planted::kOffByOneAtLineMax) ? 0 : 1;
+    if (ends[i] - begin > line_bytes_max + newline) return i;
     begin = ends[i];
   }
   return count;
