@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
 """The demonstration behind scripts/demo: generator, agent and receiver, all the real thing.
 
-Prints the progress of the agent while it runs and a table at the end. Exit code 1 if a line is missing
-or damaged.
+Prints a row a second while it runs and a table at the end. Exit code 1 if a line is missing or damaged.
 """
 import argparse
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -22,11 +22,11 @@ def start(args, **kwargs):
     return subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, **kwargs)
 
 
-def wait_for_file(path, process, what, seconds=20):
+def wait_for_file(path, process, said, seconds=20):
     deadline = time.monotonic() + seconds
     while not path.exists() or not path.read_text().strip():
         if process.poll() is not None or time.monotonic() > deadline:
-            sys.exit(f"sluice: the {what} did not start; its messages are above")
+            sys.exit(f"sluice: the receiver did not start; it said:\n{said.read_text()}")
         time.sleep(0.02)
     return path.read_text().strip()
 
@@ -42,10 +42,11 @@ def metric(text, name):
                if line.startswith((name + "{", name + " ")))
 
 
-def follow_progress(agent_admin, stats_url, seconds, done):
-    """One line a second, made from what agent and receiver say about themselves."""
+def follow_progress(agent_admin, stats_url, done):
+    """One row a second, made from what agent and receiver say about themselves."""
+    head = "\n  second   lines received      MB/s   lag in kB   open files   rotated   in flight\n"
     before = 0
-    clock = time.monotonic()
+    began = clock = time.monotonic()
     while not done.wait(1.0):
         try:
             stats = json.loads(fetch(stats_url))
@@ -55,11 +56,12 @@ def follow_progress(agent_admin, stats_url, seconds, done):
         now = time.monotonic()
         rate = (stats["bytes_lines"] - before) / (now - clock) / 1e6
         before, clock = stats["bytes_lines"], now
-        print(f"  {stats['lines']:>10,} lines received   {rate:7.1f} MB/s   "
-              f"lag {metric(text, 'sluice_source_lag_bytes') / 1e3:9.1f} kB   "
-              f"files {int(metric(text, 'sluice_open_files'))}   "
-              f"in flight {int(metric(text, 'sluice_adaptive_concurrency_in_flight'))}",
-              flush=True)
+        print(f"{head}  {now - began:6.0f}   {stats['lines']:14,}   {rate:7.1f}   "
+              f"{metric(text, 'sluice_source_lag_bytes') / 1e3:9.1f}   "
+              f"{int(metric(text, 'sluice_open_files')):10}   "
+              f"{int(metric(text, 'sluice_files_rotated_total')):7}   "
+              f"{int(metric(text, 'sluice_adaptive_concurrency_in_flight')):9}", flush=True)
+        head = ""
 
 
 def free_port():
@@ -76,37 +78,41 @@ def main():
     parser.add_argument("--rate", default="20MB/s")
     parser.add_argument("--files", type=int, default=4)
     args = parser.parse_args()
+    # Asked to end, it cleans up like after Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
     here = pathlib.Path(tempfile.mkdtemp(prefix="sluice-demo-"))
     logs = here / "logs"
     logs.mkdir()
     ledger, report, port_file = here / "ledger.json", here / "report.json", here / "port"
+    said = here / "receiver.log"
     running = []
     try:
         receiver = start([args.sluice, "receive", "--listen", "127.0.0.1:0", "--port-file",
                           str(port_file), "--verify", "--ledger", str(ledger), "--report",
-                          str(report), "--quiet"])
+                          str(report), "--quiet"], stderr=said.open("w"))
         running.append(receiver)
-        port = wait_for_file(port_file, receiver, "receiver")
+        port = wait_for_file(port_file, receiver, said)
         admin_port = free_port()
         agent_line = [args.sluice, "run", "-paths", f"{logs}/*.log", "-endpoint",
                       f"http://127.0.0.1:{port}/ingest", "-state", str(here / "state"),
                       "-admin", f"127.0.0.1:{admin_port}", "-progress", "off"]
-        print("$ " + " ".join(agent_line).replace(str(here), "$DEMO"))
+        print(f"\n  {args.files} log files grow by {args.rate} together for {args.seconds:.0f} s and "
+              f"rotate every 3 s; a rotated file is deleted\n  9 s later. The agent starts before "
+              f"them and follows them, and a receiver checks every line.\n\n"
+              f"  $ {shlex.join(agent_line).replace(str(here), '$DEMO')}\n", flush=True)
         began = time.monotonic()
         agent = start(agent_line)
         running.append(agent)
         generator = start([args.sluice, "generate", "--out", str(logs), "--files",
                            str(args.files), "--shape", "nginx", "--rate", args.rate, "--duration",
                            f"{args.seconds}s", "--rotate", "rename", "--rotate-every", "3s",
-                           "--ledger", str(ledger), "--quiet"])
+                           "--keep", "3", "--ledger", str(ledger), "--quiet"])
         running.append(generator)
-        print(f"  following {args.files} files that grow by {args.rate} and rotate every 3 s, "
-              f"for {args.seconds:.0f} s")
         done = threading.Event()
         stats_url = f"http://127.0.0.1:{port}/stats"
         progress = threading.Thread(target=follow_progress, daemon=True, args=(
-            f"http://127.0.0.1:{admin_port}", stats_url, args.seconds, done))
+            f"http://127.0.0.1:{admin_port}", stats_url, done))
         progress.start()
         if generator.wait() != 0:
             sys.exit("sluice: the generator failed; its messages are above")
@@ -126,8 +132,14 @@ def main():
         stats = json.loads(fetch(stats_url))
         receiver.send_signal(signal.SIGTERM)
         receiver.wait()
-        return show(written, stats, json.loads(report.read_text()), usage, delivered_in,
+        code = show(written, stats, json.loads(report.read_text()), usage, delivered_in,
                     agent.returncode)
+        if code == 0:
+            print(f"\n  The binary is {args.sluice}; README.md says how to run it on your own logs.")
+        return code
+    except KeyboardInterrupt:
+        print("\nsluice: the demonstration was stopped", file=sys.stderr)
+        return 130
     finally:
         for process in running:
             if process.poll() is None:
