@@ -75,10 +75,12 @@ void Steward::wake(FollowedTail& tail) {
 bool Steward::look_at(FollowedFile& file) {
   const auto stat = world_.disk.stat(file.handle);
   if (!stat.ok()) return false;
-  if (stat->size != file.size || stat->modified != file.modified) file.quiet_since = now_;
+  const bool unlinked = stat->links == 0;
+  const bool changed = stat->size != file.size || stat->modified != file.modified;
+  if (changed || unlinked != file.unlinked) file.quiet_since = now_;
   file.size = stat->size;
   file.modified = stat->modified;
-  file.unlinked = stat->links == 0;
+  file.unlinked = unlinked;
   return true;
 }
 
@@ -226,11 +228,13 @@ void Steward::close_file(FollowedFile& file) {
   // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
   // is smaller than what was delivered of it, and not one byte of the new content may have been.
   const bool can_rest = !file.names.empty() && !file.unlinked && files_.can_rest(file);
+  // Unlinked while the shards let go: nothing finds it again, and its writer may not know yet.
+  const bool too_soon = file.unlinked && now_ < file.quiet_since + kUnlinkedQuiet;
   const bool lost = (planted(Planted::kDropWhenUnlinked) && file.unlinked) ||
                     (planted(Planted::kTimerGivesUp) && file.names.empty()) ||
                     (planted(Planted::kClosedWithoutRow) && updated == RowUpdate::kUnreadable);
-  const bool delivered =
-      (updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file))) || lost;
+  const bool all_acked = updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file));
+  const bool delivered = (all_acked && !too_soon) || lost;
   const bool gone = delivered && file.names.empty();
   for (TailId id : std::vector<TailId>(file.tails)) {
     FollowedTail& tail = files_.at(id);

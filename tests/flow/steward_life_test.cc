@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of the catalogue of scenarios that are about the life of a file: found, rotated,
+// truncated, deleted.
+#include "steward_fixture.h"
+
+namespace sluice {
+namespace {
+
+class StewardLifeTest : public StewardTest {};
+
+TEST_F(StewardLifeTest, DEL_1_UnlinkedWhileItMakesRoomForAnotherItIsStillHeard) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.open_files_max = 1;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "1\n");
+  const uint64_t inode = disk_.inode_of("/l/a.log");
+  stand().start();
+  stand().run(3_s);
+  stand().reports().slow = true;
+  disk_.append("/l/b.log", "b\n");
+  for (int i = 0; i < 100 && stand().shard_tails(0) + stand().shard_tails(1) > 0; ++i) {
+    stand().reports().let_through();  // all but the last word, that it was released
+    stand().run(100_ms);
+  }
+  disk_.unlink("/l/a.log");
+  stand().reports().slow = false;
+  stand().reports().let_through();
+  stand().run(1_s);
+  disk_.append_to_inode(inode, "2\n");  // its writer was not told
+  stand().run(10_s);
+  EXPECT_EQ(lines(), (LineList{"1\n", "2\n"}));
+  EXPECT_EQ(lines("/l/b.log"), LineList{"b\n"}) << "the unlinked file gave way in the end";
+}
+
+}  // namespace
+}  // namespace sluice
