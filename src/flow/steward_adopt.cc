@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "flow/discover/evidence.h"
+#include "flow/discover/siblings.h"
 #include "flow/steward.h"
 
 namespace sluice {
@@ -178,25 +179,24 @@ void Steward::follow_left_rows() {
 }
 
 void Steward::search_directory(const std::string& directory, const std::set<int64_t>& rows) {
-  std::vector<DirectoryEntry> entries;
-  const auto listed = world_.disk.list(directory, entries);
-  if (!listed.ok() && listed.error().code != Errc::kNotFound) return;  // not seen is not gone
-  bool blind = false;
-  for (const DirectoryEntry& entry : entries) {
-    const std::string path = (directory == "/" ? "" : directory) + "/" + entry.name;
-    // A name of ours that could not be opened yet may be what is searched for.
-    blind = blind || unopened_.contains(path);
-    if (entry.kind != FileKind::kRegular || catalogue_.has_name(path)) continue;
-    const auto stat = world_.disk.stat(path);
-    blind = blind || (!stat.ok() && stat.error().code != Errc::kNotFound);
-    if (!stat.ok() || files_.find(key_of(*stat)) != nullptr) continue;
-    for (int64_t row : rows_.free_rows_of_inode(stat->inode)) {
-      if (!rows.contains(row) || !may_be(rows_.at(row), *stat)) continue;
+  const std::string prefix = directory == "/" ? "/" : directory + "/";
+  const auto around = look_around(world_.disk, directory, [&](const std::string& name) {
+    return !catalogue_.has_name(prefix + name);
+  });
+  if (!around.ok()) return;  // not seen is not gone
+  // A name of ours that could not be opened yet may be what is searched for.
+  const auto waiting = unopened_.lower_bound(prefix);
+  const bool waits =
+      waiting != unopened_.end() && waiting->first.compare(0, prefix.size(), prefix) == 0;
+  for (const Sibling& sibling : around->files) {
+    if (files_.find(key_of(sibling.stat)) != nullptr) continue;
+    for (int64_t row : rows_.free_rows_of_inode(sibling.stat.inode)) {
+      if (!rows.contains(row) || !may_be(rows_.at(row), sibling.stat)) continue;
       left_.at(row).place = LeftRow::Place::kFound;
-      left_.at(row).found_at = path;
+      left_.at(row).found_at = prefix + sibling.name;
     }
   }
-  if (blind) return;
+  if (waits || !around->steady) return;
   for (int64_t number : rows) {
     LeftRow& left = left_.at(number);
     if (left.place != LeftRow::Place::kUnknown) continue;

@@ -32,5 +32,29 @@ TEST_F(StewardLifeTest, DEL_1_UnlinkedWhileItMakesRoomForAnotherItIsStillHeard) 
   EXPECT_EQ(lines("/l/b.log"), LineList{"b\n"}) << "the unlinked file gave way in the end";
 }
 
+TEST_F(StewardLifeTest, ROT_12_RotatedOnWhileItIsSearchedForItIsStillFound) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  stand().crash();
+  disk_.append("/l/a.log", "2\n");
+  disk_.rename("/l/a.log", "/l/a.log.1");
+  disk_.append("/l/a.log", "3\n");
+  bool moved = false;
+  disk_.on_stat = [&](const std::string& path) {
+    if (path == "/l/a.log.1" && !std::exchange(moved, true)) {
+      disk_.rename("/l/a.log.1", "/l/a.log.2");
+      disk_.append("/l/a.log.1", "");
+    }
+  };
+  stand().start();
+  stand().run(12_s);
+  EXPECT_TRUE(moved);
+  LineList all = lines();
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, (LineList{"1\n", "2\n", "3\n"}));
+}
+
 }  // namespace
 }  // namespace sluice
