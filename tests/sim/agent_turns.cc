@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "agent_life.h"
+#include "sluice/planted.h"
 
 namespace sluice::sim {
 namespace {
@@ -84,7 +85,9 @@ void AgentLife::turn_loop(Loop& loop) {
   MonoTime next = kNever;
   if (loop.shard != nullptr) {
     for (Post& post : loop.posts) post.lane->turn(now);
-    next = loop.shard->turn(now, wall());
+    const Duration shift(planted(Planted::kWallClockTimers) ? machine_.wall_shift_ns : 0);
+    next = loop.shard->turn(now + shift, wall());
+    if (next != kNever) next = std::max(now, next - shift);
   }
   for (Post& post : loop.posts) next = std::min(next, post.lane->turn(now));
   loop.wants = next;

@@ -2,113 +2,37 @@
 // sluice-sim — the simulated world on the command line.
 //
 //   sluice-sim SEED                       one schedule, told step by step
+//   sluice-sim SEED --shrink              the shortest trace of the promise that it breaks
 //   sluice-sim --campaign N [--from SEED] N schedules; the first broken promise ends it
+//   sluice-sim --planted [--schedules N]  every planted bug must be found (its own build)
+//   --bug NAME                            with any of these: with this planted bug
 //
-// Exit: 0 all promises held, 1 one was broken, 2 the command line is wrong.
-#include <unistd.h>
-
+// Exit: 0 all promises held, 1 one was broken or a planted bug not found, 2 the command line is
+// wrong.
 #include <charconv>
-#include <chrono>
-#include <csignal>
 #include <cstdio>
-#include <cstdlib>
-#include <cstring>
+#include <optional>
 #include <string_view>
 
-#include "world.h"
+#include "campaign.h"
 
 namespace sluice::sim {
 namespace {
 
-// For the report of a failed SLUICE_CHECK, which ends the process inside a schedule.
-const World* g_world = nullptr;
-uint64_t g_seed = 0;
+struct Wishes {
+  std::optional<uint64_t> seed, campaign;
+  uint64_t from = 1;
+  uint64_t schedules = 50'000;
+  bool shrink = false;
+  bool planted = false;
+  Planted bug = Planted::kNothing;
+};
 
-extern "C" void report_abort(int) {
-  std::signal(SIGABRT, SIG_DFL);
-  std::fprintf(stderr, "sluice-sim: a check of the program failed in seed %lu\n",
-               static_cast<unsigned long>(g_seed));
-  if (g_world != nullptr) {
-    std::fprintf(stderr, "step %ld; the last lines of the trace:\n",
-                 static_cast<long>(g_world->witness().step));
-    g_world->witness().print_last(stderr);
-  }
-  std::fflush(stderr);
-  std::_Exit(1);
-}
-
-Verdict run_watched(uint64_t seed, const Plan& plan, bool tells, bool tell_end) {
-  World world(seed, plan, tells);
-  g_world = &world;
-  g_seed = seed;
-  const Verdict verdict = world.run();
-  if (tell_end && !verdict.good) {
-    std::printf("seed %lu, step %ld: %s: %s\n", static_cast<unsigned long>(seed),
-                static_cast<long>(verdict.steps), verdict.invariant.c_str(), verdict.what.c_str());
-    if (!tells) {
-      std::printf("%sThe last lines of the trace:\n", describe(plan).c_str());
-      world.witness().print_last(stdout);
-      std::printf("The whole story: sluice-sim %lu\n", static_cast<unsigned long>(seed));
-    }
-  }
-  g_world = nullptr;
-  return verdict;
-}
-
-int tell(uint64_t seed) {
-  const Plan plan = draw_plan(seed);
-  std::printf("%s\n", describe(plan).c_str());
-  const Verdict verdict = run_watched(seed, plan, true, true);
-  if (verdict.good)
-    std::printf("seed %lu: all promises held; %ld steps, %.1f s simulated, trace %016lx\n",
-                static_cast<unsigned long>(seed), static_cast<long>(verdict.steps),
-                static_cast<double>(verdict.ended.value) * 1e-9 - 1000,
-                static_cast<unsigned long>(verdict.hash));
-  return verdict.good ? 0 : 1;
-}
-
-// Returns whether each state was reached; prints how often.
-bool print_rare(const RareCounts& rare) {
-  bool all = true;
-  for (size_t i = 0; i < rare.size(); ++i) {
-    std::printf("  %12ld  %s\n", static_cast<long>(rare[i]), name_of(static_cast<Rare>(i)));
-    all = all && rare[i] > 0;
-  }
-  return all;
-}
-
-int campaign(uint64_t from, uint64_t count) {
-  constexpr uint64_t kTwiceEvery = 100;  // I9
-  constexpr uint64_t kEnoughToSeeAll = 1'000;
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  const auto started = std::chrono::steady_clock::now();
-  RareCounts rare{};
-  int64_t steps = 0;
-  for (uint64_t seed = from; seed < from + count; ++seed) {
-    const Plan plan = draw_plan(seed);
-    const Verdict verdict = run_watched(seed, plan, false, true);
-    if (!verdict.good) return 1;
-    if (seed % kTwiceEvery == 0 && run_watched(seed, plan, false, false).hash != verdict.hash) {
-      std::printf("seed %lu: I9 SEED: two runs differ\n", static_cast<unsigned long>(seed));
-      return 1;
-    }
-    steps += verdict.steps;
-    for (size_t i = 0; i < rare.size(); ++i) rare[i] += verdict.rare[i];
-    if (terminal && (seed - from) % 50 == 0) {
-      std::printf("\r%lu of %lu schedules", static_cast<unsigned long>(seed - from),
-                  static_cast<unsigned long>(count));
-      std::fflush(stdout);
-    }
-  }
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-  std::printf("%s%lu schedules from seed %lu: all promises held; %ld steps, %.2f ms each\n",
-              terminal ? "\r" : "", static_cast<unsigned long>(count),
-              static_cast<unsigned long>(from), static_cast<long>(steps),
-              took.count() * 1e3 / static_cast<double>(count));
-  std::printf("Rare states:\n");
-  if (print_rare(rare) || count < kEnoughToSeeAll) return 0;
-  std::printf("A state with 0 was never reached: these schedules prove less than they should.\n");
-  return 1;
+int usage() {
+  std::fprintf(stderr,
+               "usage: sluice-sim SEED [--shrink] | --campaign N [--from SEED] | --planted "
+               "[--schedules N]\n       --bug NAME\n");
+  return 2;
 }
 
 bool parse(std::string_view text, uint64_t& value) {
@@ -116,21 +40,53 @@ bool parse(std::string_view text, uint64_t& value) {
   return error == std::errc() && end == text.data() + text.size();
 }
 
-int usage() {
-  std::fprintf(stderr, "usage: sluice-sim SEED | sluice-sim --campaign N [--from SEED]\n");
-  return 2;
+bool parse_bug(std::string_view text, Planted& bug) {
+  for (size_t i = 1; i < kPlantedNames.size(); ++i) {
+    if (text == kPlantedNames[i]) bug = static_cast<Planted>(i);
+  }
+  return bug != Planted::kNothing;
+}
+
+bool parse_wishes(int argc, char** argv, Wishes& wishes) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    uint64_t number = 0;
+    if (word == "--shrink") {
+      wishes.shrink = true;
+    } else if (word == "--planted") {
+      wishes.planted = true;
+    } else if (parse(word, number)) {
+      wishes.seed = number;
+    } else if (i + 1 == argc) {
+      return false;
+    } else if (word == "--bug") {
+      if (!parse_bug(argv[++i], wishes.bug)) return false;
+    } else if (!parse(argv[++i], number)) {
+      return false;
+    } else if (word == "--campaign") {
+      wishes.campaign = number;
+    } else if (word == "--from") {
+      wishes.from = number;
+    } else if (word == "--schedules") {
+      wishes.schedules = number;
+    } else {
+      return false;
+    }
+  }
+  return int{wishes.seed.has_value()} + int{wishes.campaign.has_value()} + int{wishes.planted} == 1;
 }
 
 int run(int argc, char** argv) {
-  std::signal(SIGABRT, report_abort);
-  uint64_t number = 0;
-  uint64_t from = 1;
-  if (argc == 2 && parse(argv[1], number)) return tell(number);
-  const bool campaigns = argc >= 3 && std::strcmp(argv[1], "--campaign") == 0;
-  if (!campaigns || !parse(argv[2], number)) return usage();
-  if (argc == 5 && (std::strcmp(argv[3], "--from") != 0 || !parse(argv[4], from))) return usage();
-  if (argc != 3 && argc != 5) return usage();
-  return campaign(from, number);
+  Wishes wishes;
+  if (!parse_wishes(argc, argv, wishes)) return usage();
+  if (wishes.planted) return run_planted(wishes.bug, wishes.schedules);
+#ifdef SLUICE_PLANTED_BUGS
+  g_planted = wishes.bug;
+#else
+  if (wishes.bug != Planted::kNothing) return run_planted(wishes.bug, 0);  // says why not
+#endif
+  if (wishes.campaign) return run_campaign(wishes.from, *wishes.campaign);
+  return wishes.shrink ? tell_shortest(*wishes.seed) : tell(*wishes.seed);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -97,6 +98,9 @@ struct Plan {
   int crashes = 0;
   int stops = 0;
   int clock_jumps = 0;
+
+  // Entries of the calendar that are left out; for the shortest trace of a bug.
+  std::set<size_t> without;
 };
 
 Plan draw_plan(uint64_t seed);

@@ -35,6 +35,9 @@ void World::plan_events() {
     at_random(1, Act::kRotate, static_cast<int64_t>(how));
   }
   plan_operator();
+  for (auto entry = plan_.without.rbegin(); entry != plan_.without.rend(); ++entry) {
+    if (*entry < events_.size()) events_.erase(events_.begin() + static_cast<ptrdiff_t>(*entry));
+  }
 }
 
 void World::plan_operator() {
