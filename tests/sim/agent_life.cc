@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "flow/compress/codecs.h"
@@ -131,11 +132,13 @@ std::unique_ptr<Shard> AgentLife::make_shard(uint32_t index) {
   parts.steward = &steward_waker_;
   parts.metrics = &shard_metrics_[index];
   parts.idle_shard = plan.shards > 1 ? &sleeper_bell_ : nullptr;
-  SourceFacts facts;
-  facts.host = kHost;
-  facts.line_bytes_max = plan.line_bytes_max;
-  facts.strip_cr = plan.strip_cr;
-  parts.sources.push_back(std::move(facts));
+  for (size_t i = 0; i < std::max<size_t>(1, plan.sources.size()); ++i) {
+    SourceFacts facts;
+    facts.host = kHost;
+    facts.line_bytes_max = plan.line_bytes_max;
+    facts.strip_cr = plan.strip_cr;
+    parts.sources.push_back(std::move(facts));
+  }
   for (uint32_t i = 0; i < gauges_.size(); ++i) parts.roads.push_back(make_road(index, i));
   return std::make_unique<Shard>(settings, std::move(parts));
 }
@@ -185,17 +188,19 @@ RoadParts AgentLife::make_road(uint32_t shard, uint32_t destination) {
 void AgentLife::make_steward() {
   const Plan& plan = machine_.plan;
   StewardSettings settings;
-  StewardSource source;
-  source.name = "sim";
   const std::string ending = plan.wide_pattern ? "*.log*" : "*.log";
-  source.rules =
-      std::move(PathRules::compile({"/logs/" + ending, "/logs/app/" + ending}, {}).value());
-  source.from = plan.from_end ? StartFrom::kEnd : StartFrom::kBeginning;
-  for (uint32_t i = 0; i < gauges_.size(); ++i) {
-    source.destinations.push_back(DestinationId(i));
-    settings.destinations.push_back({fmt::format("d{}", i), plan.destinations[i].ordered});
+  std::vector<SourcePlan> sources = plan.sources;
+  if (sources.empty()) sources.push_back({{"/logs/" + ending, "/logs/app/" + ending}, {}});
+  for (const SourcePlan& each : sources) {
+    StewardSource source;
+    source.name = fmt::format("sim{}", settings.sources.size());
+    source.rules = std::move(PathRules::compile(each.paths, each.exclude).value());
+    source.from = plan.from_end ? StartFrom::kEnd : StartFrom::kBeginning;
+    for (uint32_t i = 0; i < gauges_.size(); ++i) source.destinations.push_back(DestinationId(i));
+    settings.sources.push_back(std::move(source));
   }
-  settings.sources.push_back(std::move(source));
+  for (uint32_t i = 0; i < gauges_.size(); ++i)
+    settings.destinations.push_back({fmt::format("d{}", i), plan.destinations[i].ordered});
   settings.checkpoint_interval = plan.checkpoint_interval;
   settings.reconcile_interval = plan.reconcile_interval;
   settings.open_files_max = plan.open_files_max;

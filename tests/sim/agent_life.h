@@ -64,6 +64,10 @@ class AgentLife {
   Survey survey() { return steward_->survey(machine_.witness.now); }
   // Nothing is held or under way between the files and the destinations.
   bool empty() const;
+  // What the agent says of itself.
+  const StewardMetrics& steward_metrics() const { return steward_metrics_; }
+  const std::vector<ShardMetrics>& shard_metrics() const { return shard_metrics_; }
+  const std::vector<LaneMetrics>& lane_metrics() const { return lane_metrics_; }
   // I7 and I8, at any moment.
   void check_counts();
 

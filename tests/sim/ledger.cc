@@ -149,6 +149,7 @@ void Ledger::stored(uint32_t destination, const Parcel& parcel) {
     at.stored_now.add(span.begin.value, span.end.value);
   }
   keys_stored_.insert(key_pair(parcel, destination));
+  if (on_stored) on_stored(destination, reader_.records());
 }
 
 // The records, read anew, are exactly the lines of the spans: nothing else, nothing missing, in the

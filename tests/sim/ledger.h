@@ -72,6 +72,8 @@ class Ledger {
   int64_t taken_bytes() const { return taken_bytes_; }
   int64_t owed_missing() const;  // bytes that are owed and not settled, for the trace
   std::function<bool()> agent_up;
+  // Scenes look at the records themselves: what the receiver now has.
+  std::function<void(uint32_t, const std::vector<BodyRecord>&)> on_stored;
 
  private:
   struct TailFacts {

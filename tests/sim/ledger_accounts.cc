@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is owed: which contents the agent can still reach, and whether all of them arrived.
 #include <fmt/format.h>
+#include <fnmatch.h>
 
 #include <algorithm>
 
@@ -11,6 +12,19 @@ namespace sluice::sim {
 namespace {
 
 constexpr int64_t kAllBytes = int64_t{1} << 40;
+
+// With the C library's matcher, not with ours. Patterns of scenes have no braces.
+bool wanted_by_sources(const Plan& plan, const std::string& path) {
+  const auto matches = [&](const std::string& pattern) {
+    const bool whole = pattern.find('/') != pattern.npos;
+    const std::string text = whole ? path : path.substr(path.rfind('/') + 1);
+    return fnmatch(pattern.c_str(), text.c_str(), FNM_PATHNAME) == 0;
+  };
+  return std::any_of(plan.sources.begin(), plan.sources.end(), [&](const SourcePlan& source) {
+    return std::any_of(source.paths.begin(), source.paths.end(), matches) &&
+           std::none_of(source.exclude.begin(), source.exclude.end(), matches);
+  });
+}
 
 }  // namespace
 
@@ -24,6 +38,7 @@ void Ledger::broken(const char* invariant, const Life& life, int64_t at, const c
 }
 
 bool Ledger::wanted(const std::string& path) const {
+  if (!plan_.sources.empty()) return wanted_by_sources(plan_, path);
   const bool log = path.size() > 4 && path.compare(path.size() - 4, 4, ".log") == 0;
   return log || plan_.wide_pattern;
 }

@@ -37,6 +37,11 @@ struct DestinationPlan {
   RateLimit rate_requests;
 };
 
+struct SourcePlan {
+  std::vector<std::string> paths;  // patterns
+  std::vector<std::string> exclude;
+};
+
 struct Plan {
   // The agent.
   int shards = 1;
@@ -63,6 +68,7 @@ struct Plan {
   Duration request_timeout{2'000'000'000};
   Duration shutdown_timeout{1'000'000'000};
   std::vector<DestinationPlan> destinations;
+  std::vector<SourcePlan> sources;  // none: one that takes /logs and /logs/app
 
   // The machine.
   bool reuse_inodes = false;

@@ -96,6 +96,14 @@ void SimDisk::unlink(const std::string& path) {
   hint(path, false);
 }
 
+void SimDisk::link(const std::string& path, const std::string& more) {
+  Inode& inode = *names_.at(path);
+  SLUICE_CHECK(names_.try_emplace(more, &inode).second, "a link is made where nothing is");
+  ++inode.links;
+  if (names_changed) names_changed(inode);
+  hint(more, false);
+}
+
 void SimDisk::let_go(Inode& inode) {
   SLUICE_CHECK(inode.writers > 0, "a writer lets go of what it holds");
   --inode.writers;

@@ -36,6 +36,7 @@ class SimDisk final : public Disk {
   void truncate(Inode& inode);
   void rename(const std::string& from, const std::string& to);
   void unlink(const std::string& path);
+  void link(const std::string& path, const std::string& more);  // a hard link
   void hold(Inode& inode) { ++inode.writers; }
   void let_go(Inode& inode);
 

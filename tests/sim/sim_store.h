@@ -45,6 +45,13 @@ class SimStore final : public Store {
   }
 
   int64_t commits() const { return commits_; }
+  const std::map<int64_t, CheckpointRow>& rows() const { return rows_; }
+  // Somebody restored other files under the agent while it was away.
+  void put_back(std::map<int64_t, CheckpointRow> rows) {
+    for (const auto& [number, row] : rows_) ledger_.row_erased(number);
+    rows_ = std::move(rows);
+    for (const auto& [number, row] : rows_) ledger_.committed(row);
+  }
 
   bool full = false;
 
