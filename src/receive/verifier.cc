@@ -59,6 +59,7 @@ std::optional<WallTime> Verifier::take_line(std::string_view line) {
   Stream& stream = stream_of(reading.token.stream);
   if (!stream.seen.insert(reading.token.sequence)) {
     ++stream.duplicate;
+    duplicate_bytes_ += line.size() + 1;
     return std::nullopt;
   }
   stream.hash_sum += reading.line_hash;
@@ -127,6 +128,7 @@ VerifyReport Verifier::report(const Ledger* ledger) const {
   }
   report.lines = lines_;
   report.bytes = bytes_;
+  report.duplicate_bytes = duplicate_bytes_;
   report.damaged = damaged_;
   report.without_token = without_token_;
   report.damaged_samples = damaged_samples_;

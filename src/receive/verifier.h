@@ -42,6 +42,7 @@ struct VerifyReport {
   uint64_t unique = 0, duplicate = 0, missing = 0, missing_raced = 0, ghost = 0, damaged = 0,
            without_token = 0;  // a part of damaged
   uint64_t bytes = 0;          // of unique lines, with newlines
+  uint64_t duplicate_bytes = 0;
   uint64_t latency_samples = 0;
   Duration latency_p50, latency_p99, latency_p999, latency_max;
   std::vector<VerifyStream> streams;
@@ -80,7 +81,7 @@ class Verifier {
   uint32_t last_id_ = UINT32_MAX;  // lines come in runs of one stream
   Stream* last_stream_ = nullptr;
   LatencyHistogram latencies_;
-  uint64_t lines_ = 0, bytes_ = 0, damaged_ = 0, without_token_ = 0;
+  uint64_t lines_ = 0, bytes_ = 0, duplicate_bytes_ = 0, damaged_ = 0, without_token_ = 0;
   std::vector<std::string> damaged_samples_;
 };
 

@@ -84,9 +84,9 @@ std::string VerifyReport::json() const {
   fmt::format_to(to,
                  "{{\"complete\":{},\"has_ledger\":{},\"lines\":{},\"unique\":{},\"duplicate\":{},"
                  "\"missing\":{},\"missing_raced\":{},\"ghost\":{},\"damaged\":{},"
-                 "\"without_token\":{},\"bytes\":{},",
+                 "\"without_token\":{},\"bytes\":{},\"duplicate_bytes\":{},",
                  is_complete(), has_ledger, lines, unique, duplicate, missing, missing_raced, ghost,
-                 damaged, without_token, bytes);
+                 damaged, without_token, bytes, duplicate_bytes);
   fmt::format_to(to,
                  "\"latency_ms\":{{\"samples\":{},\"p50\":{:.3f},\"p99\":{:.3f},\"p999\":{:.3f},"
                  "\"max\":{:.3f}}},",
