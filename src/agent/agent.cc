@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "platform/pread_io.h"
+#include "sluice/crash_point.h"
 
 namespace sluice {
 namespace {
@@ -219,6 +220,7 @@ void Agent::wake_loops() {
 }
 
 int Agent::finish() {
+  SLUICE_CRASHPOINT("stop.drained");
   end_loops();
   // A loop that hangs in the kernel (a dead disk) must not keep the last checkpoint from being
   // written; what it still holds is read again by the next run.
@@ -242,6 +244,7 @@ int Agent::finish() {
     log_.event(Severity::kInfo, "agent.stopped", "stopped; everything that was read is delivered",
                {{"undelivered_bytes", "0"}});
   }
+  SLUICE_CRASHPOINT("stop.end");
   if (!clean) _exit(code);
   return code;
 }

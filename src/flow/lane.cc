@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "sluice/check.h"
+#include "sluice/crash_point.h"
 #include "sluice/planted.h"
 
 namespace sluice {
@@ -97,7 +98,9 @@ void Lane::settle(const WireAnswer& answer, MonoTime now) {
   const Verdict verdict = judge(answer);
   count(answer, verdict);
   if (verdict.delivered()) {
+    SLUICE_CRASHPOINT("lane.ack.before");
     send_home(in_flight_.finish(answer.ticket), Fate::kDelivered);
+    SLUICE_CRASHPOINT("lane.ack.after");
   } else if (planted(Planted::kAttemptsLimited) &&
              in_flight_.by_ticket(answer.ticket).parcel->attempts >= 10) {
     send_home(in_flight_.finish(answer.ticket), Fate::kDropped);
@@ -206,7 +209,9 @@ void Lane::begin_attempt(uint64_t ticket, MonoTime now) {
   parcel.attempts = next_attempt(parcel.attempts);
   parts_.metrics->sent_requests.add();
   if (parcel.attempts > 1) parts_.metrics->retries.add();
+  SLUICE_CRASHPOINT("lane.send.before");
   parts_.wire->send(parcel, ticket, now);
+  SLUICE_CRASHPOINT("lane.send.after");
 }
 
 bool Lane::over_limits() const {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "sluice/crash_point.h"
 #include "sluice/planted.h"
 
 namespace sluice {
@@ -154,7 +155,9 @@ void Steward::take_home() {
     SLUICE_CHECK(parcel->fate != Fate::kOnItsWay, "a parcel comes home with its verdict");
     // Undelivered lines stay unacknowledged: the next run reads them again.
     if (parcel->fate == Fate::kUndelivered && !planted(Planted::kUndeliveredCounts)) continue;
+    SLUICE_CRASHPOINT("steward.ack.before");
     for (const Span& span : parcel->spans) release_span(span);
+    SLUICE_CRASHPOINT("steward.ack.after");
   }
 }
 
@@ -247,6 +250,7 @@ MonoTime Steward::next_deadline() const {
 
 void Steward::begin_stop() {
   SLUICE_CHECK(!std::exchange(stopping_, true), "a stop begins once");
+  SLUICE_CRASHPOINT("stop.begin");
   for (uint32_t shard = 0; shard < doors_.shards.size(); ++shard) {
     ShardOrder drain;
     drain.kind = ShardOrder::Kind::kDrain;
@@ -262,7 +266,9 @@ Result<Bytes> Steward::finish(MonoTime now, WallTime wall) {
   take_reports();
   take_home();
   const Bytes undelivered = sum_up().lag;
+  SLUICE_CRASHPOINT("stop.checkpoint.before");
   const Result<void> stored = planted(Planted::kStopForgetsRows) ? Result<void>() : store_now();
+  SLUICE_CRASHPOINT("stop.checkpoint.after");
   count();
   if (!stored.ok()) return stored.error();
   return undelivered;

@@ -7,6 +7,7 @@
 #include "flow/discover/evidence.h"
 #include "flow/discover/siblings.h"
 #include "flow/steward.h"
+#include "sluice/crash_point.h"
 
 namespace sluice {
 namespace {
@@ -68,6 +69,7 @@ std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFact
 
 bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destination,
                     bool first_look) {
+  SLUICE_CRASHPOINT("steward.adopt.before");
   const auto stat = world_.disk.stat(file.handle);
   const auto head = read_head(world_.disk, file.handle);
   if (!stat.ok() || !head.ok()) {
@@ -119,6 +121,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   order.tail = tail.id;
   order.spec = std::move(spec);
   send(tail.shard, std::move(order));
+  SLUICE_CRASHPOINT("steward.adopt.after");
   return true;
 }
 

@@ -5,6 +5,7 @@
 
 #include "flow/discover/evidence.h"
 #include "flow/steward.h"
+#include "sluice/crash_point.h"
 #include "sluice/planted.h"
 
 namespace sluice {
@@ -273,11 +274,13 @@ void Steward::begin_leaving(FollowedFile& file) {
 // Its writer will turn to another file: an unfinished line is the last one and will stay so.
 void Steward::expect_last_line(const FollowedFile& file) {
   if (file.state != FollowedFile::State::kOpen) return;  // said when it is adopted again
+  SLUICE_CRASHPOINT("steward.rotation.before");
   for (TailId id : file.tails) {
     FollowedTail& tail = files_.at(id);
     order(tail, ShardOrder::Kind::kRotated);  // wakes it, too
     tail.hot = true;
   }
+  SLUICE_CRASHPOINT("steward.rotation.after");
 }
 
 }  // namespace sluice

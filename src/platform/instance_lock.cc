@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "platform/state_directory.h"
+#include "sluice/crash_point.h"
 
 namespace sluice {
 
@@ -70,8 +71,10 @@ Result<InstanceLock> InstanceLock::acquire(const std::string& directory, Duratio
     return error;
   }
   InstanceLock lock(fd);
+  SLUICE_CRASHPOINT("lock.before");
   const int err = lock_within(fd, patience);
   if (err == 0) {
+    SLUICE_CRASHPOINT("lock.after");
     write_pid(fd);
     return lock;
   }

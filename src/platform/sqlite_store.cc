@@ -10,6 +10,7 @@
 #include "platform/checkpoint_table.h"
 #include "platform/state_directory.h"
 #include "platform/store_files.h"
+#include "sluice/crash_point.h"
 
 namespace sluice {
 
@@ -166,7 +167,9 @@ Result<void> SqliteStore::create(const Rows& rows) {
     ::unlink(fresh.c_str());
     return filled;
   }
+  SLUICE_CRASHPOINT("store.create.before");
   if (::rename(fresh.c_str(), path_.c_str()) != 0) return Error::from_errno("rename");
+  SLUICE_CRASHPOINT("store.create.after");
   return sync_directory(directory_);
 }
 
@@ -239,7 +242,9 @@ Result<void> SqliteStore::move_to_new_file() {
 
 Result<void> SqliteStore::write(std::span<const CheckpointRow> upserts,
                                 std::span<const int64_t> erased_rows) {
+  SLUICE_CRASHPOINT("store.begin.before");
   int code = run_sql(db_.get(), "BEGIN IMMEDIATE");
+  SLUICE_CRASHPOINT("store.begin.after");
   for (const CheckpointRow& row : upserts) {
     if (code != SQLITE_OK) break;
     SLUICE_CHECK(row.offset.value >= 0, "an offset lies in a file");
@@ -253,7 +258,9 @@ Result<void> SqliteStore::write(std::span<const CheckpointRow> upserts,
     if (code == SQLITE_OK) sqlite3_step(erase_.get());
     if (code == SQLITE_OK) code = sqlite3_reset(erase_.get());
   }
+  SLUICE_CRASHPOINT("store.commit.before");
   if (code == SQLITE_OK) code = run_sql(db_.get(), "COMMIT");
+  SLUICE_CRASHPOINT("store.commit.after");
   if (code == SQLITE_OK) return {};
   const Error error = error_of(db_.get(), "write checkpoints.db");
   if (sqlite3_get_autocommit(db_.get()) == 0) run_sql(db_.get(), "ROLLBACK");
