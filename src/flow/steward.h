@@ -52,6 +52,13 @@ struct StewardSettings {
   std::vector<StewardDestination> destinations;
   Duration checkpoint_interval{1'000'000'000};
   Duration reconcile_interval{10'000'000'000};
+  // Positions are stored before the interval has passed when so many delivered bytes wait for it: a
+  // crash now would deliver them again. Raising it writes less often while catching up at full
+  // speed. Measured there without it: 24 MiB exposed; with it: 12 MiB at most, in 20 commits a
+  // second.
+  Bytes exposed_bytes{4 << 20};
+  // The same per file that moved, when that is more: a row costs 20 us.
+  Bytes exposed_bytes_per_row{32 << 10};
   // Descriptors for followed files. Raising it needs a higher RLIMIT_NOFILE; lowering it makes
   // quiet files be closed and opened again when they grow.
   size_t open_files_max = 900;
@@ -231,6 +238,7 @@ class Steward {
   void restart_row(FollowedTail& tail);
   void rows_changed();
   void mark_dirty(FollowedTail& tail);
+  void count_exposed(Bytes acked);
 
   // Constant after construction.
   const StewardSettings settings_;
@@ -250,6 +258,8 @@ class Steward {
   int64_t left_rows_want_room_ = 0;  // at the last look
   std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
   std::vector<TailId> dirty_;
+  Bytes exposed_;                               // delivered since the rows were last written
+  bool store_works_ = true;                     // the last attempt succeeded
   std::vector<std::deque<ShardOrder>> orders_;  // per shard; not in its channel yet
   std::vector<bool> drained_;
   std::vector<DirectoryChange> hints_;  // kept for their memory

@@ -18,8 +18,17 @@ void Steward::mark_dirty(FollowedTail& tail) {
   rows_changed();
 }
 
+// At full speed the interval alone would leave a hundred megabytes to be delivered twice. A store
+// that fails is left alone until its next regular attempt.
+void Steward::count_exposed(Bytes acked) {
+  exposed_ += acked;
+  const Bytes for_rows = settings_.exposed_bytes_per_row * static_cast<int64_t>(dirty_.size());
+  if (store_works_ && exposed_ >= std::max(settings_.exposed_bytes, for_rows)) store_at_ = now_;
+}
+
 Result<void> Steward::store_now() {
   store_at_ = kNever;
+  exposed_ = Bytes(0);
   for (TailId id : std::exchange(dirty_, {})) {
     FollowedTail* tail = files_.find(id);
     if (tail == nullptr) continue;
@@ -28,6 +37,7 @@ Result<void> Steward::store_now() {
   }
   if (!rows_.changed()) return {};
   const Result<void> stored = rows_.commit(world_.store);
+  store_works_ = stored.ok();
   if (stored.ok()) {
     world_.metrics.checkpoints.add();
     return stored;

@@ -14,8 +14,10 @@ void Steward::release_span(const Span& span) {
   const Epoch epoch = tail->window.epoch();
   const int64_t stale = tail->window.stale_releases();
   const bool moved = tail->window.release(span);
-  if (tail->window.stale_releases() == stale)
+  if (tail->window.stale_releases() == stale) {
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
+    count_exposed(span.end - span.begin);
+  }
   if (!moved) return;
   // Its first lines may come home before the word about a new epoch is read.
   if (tail->window.epoch() != epoch) restart_row(*tail);

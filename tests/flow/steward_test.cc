@@ -50,6 +50,39 @@ TEST_F(StewardTest, NothingUnconfirmedIsForgottenInACrash) {
   EXPECT_EQ(lines(), (LineList{"1\n", "2\n", "3\n", "4\n"}));
 }
 
+TEST_F(StewardTest, StoresPositionsBeforeTheIntervalWhenManyBytesWouldBeRepeated) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.exposed_bytes = 100_B;
+  settings.exposed_bytes_per_row = 0_B;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", std::string(49, 'x') + "\n");
+  stand().start();
+  stand().run(100_ms);
+  EXPECT_EQ(store_.commits, 0) << "50 bytes can wait for the interval";
+  disk_.append("/l/a.log", std::string(49, 'y') + "\n");
+  stand().run(100_ms);
+  ASSERT_EQ(store_.rows.size(), 1U);
+  EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(100));
+  EXPECT_EQ(store_.commits, 1);
+}
+
+TEST_F(StewardTest, ManyBytesAreNoReasonToAskAFailingStoreAgainAndAgain) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.exposed_bytes = 1_B;
+  settings.exposed_bytes_per_row = 0_B;
+  agent(std::move(settings));
+  store_.broken = true;
+  stand().start();
+  for (int i = 0; i < 50; ++i) {
+    disk_.append("/l/a.log", "line\n");
+    stand().run(10_ms);
+  }
+  EXPECT_EQ(stand().metrics().checkpoint_errors.get(), 1);
+  store_.broken = false;
+  stand().run(1100_ms);
+  EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(250));
+}
+
 TEST_F(StewardTest, SaysHowManyBytesStayUndelivered) {
   disk_.append("/l/a.log", "1\n2\n");
   agent();
