@@ -4,9 +4,7 @@
 // moodycamel::ConcurrentQueue orders the reuse of a slot by atomic_thread_fence, which
 // ThreadSanitizer does not model: it reports the queue's own reads and writes of slots as races.
 // What travels through the queue is ordered by an acquire load of its tail index and stays checked.
-#if defined(__SANITIZE_THREAD__)
 extern "C" const char* __tsan_default_suppressions();
 extern "C" const char* __tsan_default_suppressions() {
   return "race:moodycamel::ConcurrentQueue\n";
 }
-#endif
