@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the built tests and ends with one line: N passed, N failed.
 
-    scripts/run_tests.py --build build-asan [--only unit|sim|e2e|fuzz]
+    scripts/run_tests.py --build build-asan [--only unit sim e2e fuzz]
 
 unit: every GoogleTest program of the build. sim: a campaign of the simulated world. e2e: the shipped
 binary against real files and a real receiver, on both read backends. fuzz: every fuzzer of build-fuzz
@@ -20,6 +20,8 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 UNIT_TIMEOUT_S = 900
 SIM_SEEDS = 3000
 FUZZ_SECONDS = 8
+
+PARTS = ["unit", "sim", "e2e", "fuzz"]
 
 SANITIZER_ENV = {
     "ASAN_OPTIONS": "abort_on_error=1:detect_leaks=1:strict_string_checks=1",
@@ -85,8 +87,8 @@ def run_sim(build, tally, seeds):
               seconds=seconds, detail=text[-8000:])
 
 
-def run_e2e(build, tally, pattern):
-    for backend in ("uring", "pread"):
+def run_e2e(build, tally, backends, pattern):
+    for backend in backends:
         with tempfile.NamedTemporaryFile(suffix=".json") as report:
             code, text, seconds = run(
                 [sys.executable, "tests/e2e/run.py", "--report", report.name] +
@@ -104,7 +106,10 @@ def run_e2e(build, tally, pattern):
 
 
 def run_fuzz(tally):
-    for program in sorted((ROOT / "build-fuzz/tests/fuzz").glob("*_fuzz")):
+    programs = sorted((ROOT / "build-fuzz/tests/fuzz").glob("*_fuzz"))
+    if not programs:
+        tally.add("fuzz", 0, 1, detail="no fuzzer was built: scripts/build fuzz")
+    for program in programs:
         name = program.name.removesuffix("_fuzz")
         with tempfile.TemporaryDirectory() as corpus:
             seeds = [str(path) for path in [ROOT / "tests/fuzz/corpus" / name] if path.is_dir()]
@@ -118,19 +123,21 @@ def run_fuzz(tally):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--build", required=True)
-    parser.add_argument("--only", choices=["unit", "sim", "e2e", "fuzz"])
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--seeds", type=int, default=SIM_SEEDS)
+    parser.add_argument("--backends", nargs="+", choices=["uring", "pread"],
+                        default=["uring", "pread"], help="e2e: read backends to try")
     parser.add_argument("-k", dest="k", default="", help="e2e: only tests whose name contains this")
     args = parser.parse_args()
     build = (ROOT / args.build).resolve()
     tally = Tally()
-    if args.only in (None, "unit"):
+    if "unit" in args.only:
         run_unit(build, tally)
-    if args.only in (None, "sim"):
+    if "sim" in args.only:
         run_sim(build, tally, args.seeds)
-    if args.only in (None, "e2e"):
-        run_e2e(build, tally, args.k)
-    if args.only in (None, "fuzz"):
+    if "e2e" in args.only:
+        run_e2e(build, tally, args.backends, args.k)
+    if "fuzz" in args.only:
         run_fuzz(tally)
     skipped = f", {tally.skipped} skipped" if tally.skipped else ""
     print(f"{tally.passed} passed, {tally.failed} failed{skipped}")
