@@ -9,8 +9,6 @@
 namespace sluice::sim {
 namespace {
 
-constexpr uint64_t kDevice = 7;
-
 std::string directory_of(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == 0 ? "/" : path.substr(0, slash);
@@ -147,6 +145,7 @@ bool SimDisk::fails() {
 Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEntry>& entries) {
   entries.clear();
   if (fails()) return Error::from_errno("opendir", EIO);
+  if (const int32_t code = refused(directory)) return Error::from_errno("opendir", code);
   const bool known =
       std::find(directories_.begin(), directories_.end(), directory) != directories_.end();
   if (!known) return Error::from_errno("opendir", ENOENT);
@@ -163,12 +162,13 @@ Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEn
 
 Result<FileStat> SimDisk::stat(const std::string& path) {
   if (fails()) return Error::from_errno("stat", EIO);
+  if (const int32_t code = refused(path)) return Error::from_errno("stat", code);
   if (const Inode* inode = find(path)) return stat_of(*inode);
   const auto known = std::find(directories_.begin(), directories_.end(), path);
   if (known == directories_.end()) return Error::from_errno("stat", ENOENT);
   FileStat stat;
   stat.kind = FileKind::kDirectory;
-  stat.device = kDevice;
+  stat.device = device;
   stat.inode = 1 + static_cast<uint64_t>(known - directories_.begin());
   stat.links = 2;
   return stat;
@@ -186,6 +186,7 @@ Result<FileStat> SimDisk::stat(FileHandle file) {
 
 Result<FileHandle> SimDisk::open(const std::string& path) {
   if (fails()) return Error::from_errno("open", dice_.one_of({EMFILE, EACCES, EIO}));
+  if (const int32_t code = refused(path)) return Error::from_errno("open", code);
   Inode* inode = find(path);
   if (inode == nullptr) return Error::from_errno("open", ENOENT);
   const auto free = std::find(handles_.begin(), handles_.end(), nullptr);
@@ -233,7 +234,7 @@ void SimDisk::close(FileHandle file) {
 FileStat SimDisk::stat_of(const Inode& inode) const {
   FileStat stat;
   stat.kind = FileKind::kRegular;
-  stat.device = kDevice;
+  stat.device = device;
   stat.inode = inode.number;
   stat.birth_ns = inode.birth_ns;
   stat.links = static_cast<uint32_t>(inode.links);

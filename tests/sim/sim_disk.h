@@ -59,12 +59,16 @@ class SimDisk final : public Disk {
   Result<std::string> resolve(const std::string& path) override { return path; }
 
   bool faults = true;
+  uint64_t device = 7;  // of all files; another one after a remount
+  // What the agent may not do at present: an errno for a path, or 0.
+  std::function<int32_t(const std::string& path)> refuses;
   std::function<void()> race;                   // somebody acts between two calls
   std::function<void(Inode&)> names_changed;    // after a name came or went
   std::function<void(Inode&)> closed_by_agent;  // before the last descriptor of a file goes
 
  private:
   bool fails();
+  int32_t refused(const std::string& path) const { return refuses ? refuses(path) : 0; }
   FileStat stat_of(const Inode& inode) const;
   uint64_t free_number();
   void free_if_unused(Inode& inode);
