@@ -30,10 +30,17 @@ struct LaneView {
   const LaneGauge* gauge = nullptr;
 };
 
+// What outlives a configuration: the other counters begin anew with each.
+struct ReloadMetrics {
+  Counter reloads;  // configurations taken over by a running agent
+  Counter errors;   // refused: wrong, or the agent could not start with it
+};
+
 struct AgentMetricsView {
   std::vector<ShardView> shards;
   std::vector<LaneView> lanes;
   const StewardMetrics* steward = nullptr;
+  const ReloadMetrics* reload = nullptr;
 
   // What does not change while the agent runs.
   std::string version;

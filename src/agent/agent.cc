@@ -15,7 +15,6 @@ namespace {
 
 // After the deadline of a stop the loops get this long to let go of what they hold.
 constexpr Duration kEndPatience{800'000'000};
-constexpr int kExitGood = 0;
 constexpr int kExitFailed = 1;
 
 std::string number(int64_t value) {
@@ -24,8 +23,13 @@ std::string number(int64_t value) {
 
 }  // namespace
 
-Agent::Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board)
-    : config_(config), parts_(parts), log_(log), board_(board) {}
+Agent::Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board,
+             std::function<bool()> reconsider)
+    : config_(config),
+      parts_(parts),
+      log_(log),
+      board_(board),
+      reconsider_(std::move(reconsider)) {}
 
 Agent::~Agent() {
   // A start that was refused half way has loops that nobody told to end.
@@ -39,8 +43,9 @@ std::string Agent::prepare() {
   Result<std::unique_ptr<PreadIo>> io = PreadIo::create(LoopIoOptions{});
   if (!io) return "cannot wait for events: " + io.error().message();
   io_ = std::move(io).value();
-  Result<std::unique_ptr<StopSignals>> signals =
-      StopSignals::create(*io_, [this](const char* name, int count) { on_signal(name, count); });
+  Result<std::unique_ptr<Signals>> signals =
+      Signals::create(*io_, {.stop = [this](const char* name, int count) { on_stop(name, count); },
+                             .reload = [this] { on_reload(); }});
   if (!signals) return signals.error().message();
   signals_ = std::move(signals).value();
   parts_.steward_waker.attach(io_.get());
@@ -103,18 +108,18 @@ void Agent::announce() {
   log_.event(Severity::kDebug, "agent.memory", parts_.plan.table());
 }
 
-int Agent::run() {
+Ending Agent::run() {
   const std::string problem = start_steward();
   if (!problem.empty()) {
     log_.event(Severity::kError, "agent.start", problem);
-    return kExitFailed;
+    return Ending::kRefused;
   }
   announce();
   turn_until_stopped();
   return finish();
 }
 
-void Agent::on_signal(const char* name, int count) {
+void Agent::on_stop(const char* name, int count) {
   if (count > 1) {
     // The store is transactional and everything that is not stored is read again: nothing is lost
     // by leaving now, a little may be sent twice.
@@ -122,13 +127,29 @@ void Agent::on_signal(const char* name, int count) {
                {{"signal", name}});
     _exit(kExitFailed);
   }
-  const MonoTime now = parts_.clock.mono();
-  stage_ = Stage::kDraining;
-  stop_deadline_ = now + config_.shutdown_timeout;
   log_.event(Severity::kInfo, "agent.stopping",
              "stopping: delivering what is in flight; a second signal ends at once",
              {{"signal", name}});
-  parts_.steward->begin_stop();
+  reload_ = false;
+  begin_drain(config_.shutdown_timeout);
+}
+
+void Agent::on_reload() {
+  // Also while it stops: the newest good configuration counts, and one that came too late is read
+  // by the next start anyway.
+  if (!reconsider_() || stage_ != Stage::kRunning) return;
+  log_.event(Severity::kInfo, "agent.reloading",
+             "new configuration: delivering what is in flight, then starting with it");
+  reload_ = true;
+  begin_drain(std::min(config_.shutdown_timeout, kReloadPatience));
+}
+
+void Agent::begin_drain(Duration patience) {
+  stop_deadline_ = parts_.clock.mono() + patience;
+  if (stage_ == Stage::kRunning) {
+    stage_ = Stage::kDraining;
+    parts_.steward->begin_stop();
+  }
   parts_.controls->stop_deadline_ns.store(stop_deadline_.value, std::memory_order_release);
   wake_loops();
 }
@@ -219,7 +240,7 @@ void Agent::wake_loops() {
   for (const auto& waker : parts_.lane_wakers) waker->wake();
 }
 
-int Agent::finish() {
+Ending Agent::finish() {
   SLUICE_CRASHPOINT("stop.drained");
   end_loops();
   // A loop that hangs in the kernel (a dead disk) must not keep the last checkpoint from being
@@ -230,12 +251,13 @@ int Agent::finish() {
   }
   const bool clean = loops_ended();
   const Result<Bytes> left = parts_.steward->finish(parts_.clock.mono(), parts_.clock.wall());
-  int code = kExitGood;
+  Ending ending = reload_ ? Ending::kReload : Ending::kGood;
   if (!left) {
     log_.event(Severity::kError, "agent.checkpoint",
                "the last checkpoint could not be stored, so some lines will be sent again: " +
                    parts_.store->problem());
-    code = kExitFailed;
+    // A reload goes on all the same: an agent that delivers is worth more than exact positions.
+    if (!reload_) ending = Ending::kFailed;
   } else if (left.value() > Bytes(0)) {
     log_.event(Severity::kWarning, "agent.stopped",
                "stopped; what is undelivered stays in its files for the next start",
@@ -245,8 +267,9 @@ int Agent::finish() {
                {{"undelivered_bytes", "0"}});
   }
   SLUICE_CRASHPOINT("stop.end");
-  if (!clean) _exit(code);
-  return code;
+  // A thread that hangs in the kernel can neither be joined nor be left behind.
+  if (!clean) _exit(ending == Ending::kGood ? 0 : kExitFailed);
+  return ending;
 }
 
 }  // namespace sluice

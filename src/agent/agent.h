@@ -2,16 +2,19 @@
 // agent.h — one configuration from start to graceful stop.
 //
 // In:      a composition, signals.
-// Out:     delivered lines; at the end how many bytes stay undelivered, and an exit code.
+// Out:     delivered lines; at the end how many bytes stay undelivered, and why it ended.
 // Owns:    the steward's loop; borrows the composition.
 // Thread:  the calling thread becomes the steward's.
-// Limits:  a stop takes at most shutdown_timeout and a second; a second signal ends at once.
+// Limits:  a stop takes at most shutdown_timeout and a second; a second signal ends at once. The
+//          stop before a new configuration takes at most kReloadPatience and a second: a reload is
+//          often the cure for a destination that takes nothing.
 // Fails:   what cannot be made is one log line that names the remedy, and exit code 1.
 // Why so:  the order of the stop is the promise: shards stop reading, lanes deliver what is in
 // flight,
 //          the acks come home, the last checkpoint is written, and only then the process ends.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,18 +26,29 @@
 
 namespace sluice {
 
+enum class Ending : uint8_t {
+  kGood,     // a signal asked for it, and the positions are stored
+  kFailed,   // a signal asked for it, and the positions could not be stored
+  kRefused,  // it could not start
+  kReload,   // a new configuration waits
+};
+
 class Agent {
  public:
-  Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board);
+  static constexpr Duration kReloadPatience{5'000'000'000};
+
+  // `reconsider` is asked at each SIGHUP: does a good new configuration wait?
+  Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board,
+        std::function<bool()> reconsider);
   ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
   // Makes the steward's loop and starts the others. A sentence if one of them cannot be made.
   std::string prepare();
-  // Starts the steward, turns until the stop is through. Returns the exit code.
+  // Starts the steward, turns until the stop is through.
   // REQUIRES: prepare() found nothing wrong.
-  int run();
+  Ending run();
   // "uring" or "pread": what the shards read with. REQUIRES: as for run().
   std::string io_backend() const;
 
@@ -49,7 +63,9 @@ class Agent {
   std::string start_loops();
   std::string start_steward();
   void announce();
-  void on_signal(const char* name, int count);
+  void on_stop(const char* name, int count);
+  void on_reload();
+  void begin_drain(Duration patience);
   void turn_until_stopped();
   void advance_stop(MonoTime now);
   void survey_if_wanted(MonoTime now);
@@ -58,17 +74,19 @@ class Agent {
   bool loops_ended() const;
   void end_loops();
   void wake_loops();
-  int finish();
+  Ending finish();
 
   const AgentConfig& config_;
   Composition& parts_;
   OwnLog& log_;
   StatusBoard& board_;
+  const std::function<bool()> reconsider_;
 
   std::unique_ptr<LoopIo> io_;
-  std::unique_ptr<StopSignals> signals_;
+  std::unique_ptr<Signals> signals_;
   HintListener hint_listener_;
   Stage stage_ = Stage::kRunning;
+  bool reload_ = false;  // what the drain is for
   MonoTime stop_deadline_ = kNever;
   bool hints_watched_ = false;
   bool loops_started_ = false;

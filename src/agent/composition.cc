@@ -73,7 +73,8 @@ int32_t choose_shards(const AgentConfig& config) {
 // Builds a Composition step by step; each step may refuse with a sentence.
 class Composer {
  public:
-  Composer(const AgentConfig& config, EventLog& log) : config_(config), log_(log) {}
+  Composer(const AgentConfig& config, EventLog& log, StateLock* kept)
+      : config_(config), log_(log), kept_(kept) {}
 
   std::variant<std::unique_ptr<Composition>, std::string> build() {
     for (const auto step :
@@ -97,11 +98,8 @@ class Composer {
   }
 
   std::string open_state() {
-    std::string problem;
-    Result<InstanceLock> lock =
-        InstanceLock::acquire(config_.state_dir, InstanceLock::kPatience, problem);
-    if (!lock) return problem;
-    made_->lock.push_back(std::move(lock).value());
+    std::string problem = lock_state();
+    if (!problem.empty()) return problem;
     made_->store = std::make_unique<SqliteStore>(config_.state_dir, made_->clock.wall());
     Result<std::unique_ptr<InotifyFeed>> feed = InotifyFeed::create();
     if (feed) {
@@ -114,6 +112,21 @@ class Composer {
                "raise fs.inotify.max_user_instances: " +
                    feed.error().message());
     made_->feed = std::make_unique<NoFeed>();
+    return {};
+  }
+
+  // Between two configurations nobody else may take the directory.
+  std::string lock_state() {
+    if (kept_ != nullptr && kept_->directory == config_.state_dir && !kept_->lock.empty()) {
+      made_->lock = std::move(*kept_);
+      return {};
+    }
+    std::string problem;
+    Result<InstanceLock> lock =
+        InstanceLock::acquire(config_.state_dir, InstanceLock::kPatience, problem);
+    if (!lock) return problem;
+    made_->lock.directory = config_.state_dir;
+    made_->lock.lock.push_back(std::move(lock).value());
     return {};
   }
 
@@ -258,14 +271,15 @@ class Composer {
 
   const AgentConfig& config_;
   EventLog& log_;
+  StateLock* kept_;
   std::unique_ptr<Composition> made_ = std::make_unique<Composition>();
 };
 
 }  // namespace
 
 std::variant<std::unique_ptr<Composition>, std::string> compose(const AgentConfig& config,
-                                                                EventLog& log) {
-  return Composer(config, log).build();
+                                                                EventLog& log, StateLock* kept) {
+  return Composer(config, log, kept).build();
 }
 
 std::string memory_refusal(const AgentConfig& config) {

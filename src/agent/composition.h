@@ -42,6 +42,12 @@
 
 namespace sluice {
 
+// The lock on a state directory, and which one it is.
+struct StateLock {
+  std::string directory;
+  std::vector<InstanceLock> lock;  // one or none
+};
+
 struct Composition {
   // How many shards, and what they may hold.
   int32_t shards = 1;
@@ -49,7 +55,7 @@ struct Composition {
   UringProbe probe;
 
   SystemClock clock;
-  std::vector<InstanceLock> lock;  // one
+  StateLock lock;
   SystemDisk disk;
   std::unique_ptr<DirectoryFeed> feed;
   int feed_fd = -1;  // readable when there are hints; -1: there never are
@@ -82,9 +88,10 @@ struct Composition {
   std::vector<std::unique_ptr<Loop>> loops;
 };
 
-// Either the parts, or why they cannot be made.
+// Either the parts, or why they cannot be made. `kept`: the lock on the state directory of an
+// earlier composition, taken over if it is the same directory.
 std::variant<std::unique_ptr<Composition>, std::string> compose(const AgentConfig& config,
-                                                                EventLog& log);
+                                                                EventLog& log, StateLock* kept);
 
 // Whether these shards and destinations fit into `memory`; a sentence with the least that would do.
 // Used by `sluice check` too.

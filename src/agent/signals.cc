@@ -12,45 +12,49 @@
 namespace sluice {
 namespace {
 
-sigset_t stop_signals() {
+sigset_t our_signals() {
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTERM);
   sigaddset(&set, SIGINT);
+  sigaddset(&set, SIGHUP);
   return set;
 }
 
 }  // namespace
 
-void block_stop_signals() {
-  const sigset_t set = stop_signals();
+void block_signals() {
+  const sigset_t set = our_signals();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   // A receiver that closes its socket is an answer, not the end of the agent.
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-Result<std::unique_ptr<StopSignals>> StopSignals::create(
-    FdPoller& poller, std::function<void(const char*, int)> on_signal) {
-  const sigset_t set = stop_signals();
+Result<std::unique_ptr<Signals>> Signals::create(FdPoller& poller, Listeners listeners) {
+  const sigset_t set = our_signals();
   const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
   if (fd < 0) return Error::from_errno("signalfd");
-  return std::unique_ptr<StopSignals>(new StopSignals(poller, std::move(on_signal), fd));
+  return std::unique_ptr<Signals>(new Signals(poller, std::move(listeners), fd));
 }
 
-StopSignals::StopSignals(FdPoller& poller, std::function<void(const char*, int)> on_signal, int fd)
-    : poller_(poller), on_signal_(std::move(on_signal)), fd_(fd) {
+Signals::Signals(FdPoller& poller, Listeners listeners, int fd)
+    : poller_(poller), listeners_(std::move(listeners)), fd_(fd) {
   poller_.watch(fd_, POLLIN, this);
 }
 
-StopSignals::~StopSignals() {
+Signals::~Signals() {
   poller_.unwatch(fd_);
   close(fd_);
 }
 
-void StopSignals::on_ready(int, uint32_t) {
+void Signals::on_ready(int, uint32_t) {
   signalfd_siginfo one;
   while (read(fd_, &one, sizeof one) == static_cast<ssize_t>(sizeof one)) {
-    on_signal_(one.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", ++count_);
+    if (one.ssi_signo == SIGHUP) {
+      listeners_.reload();
+    } else {
+      listeners_.stop(one.ssi_signo == SIGINT ? "SIGINT" : "SIGTERM", ++stops_);
+    }
   }
 }
 

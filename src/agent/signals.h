@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// signals.h — SIGTERM and SIGINT as a descriptor of the steward's loop.
+// signals.h — SIGTERM, SIGINT and SIGHUP as a descriptor of the steward's loop.
 //
 // In:      the signals, blocked in every thread from the start of main.
-// Out:     a callback per signal on the loop's thread. The second one ends the process at once: the
-//          checkpoint store is transactional and everything else is read again.
+// Out:     a callback per signal on the loop's thread: a stop with how many stops were asked for,
+//          or a reload. Signals that come while nobody listens wait for the next listener.
 // Owns:    a signalfd.
-// Thread:  block_stop_signals() before any thread is made; the rest on the steward's thread.
+// Thread:  block_signals() before any thread is made; the rest on the steward's thread.
 // Fails:   create(): no descriptor left.
 // Why so:  a signal handler may do almost nothing; a descriptor may do anything, in order.
 #pragma once
@@ -18,26 +18,29 @@
 
 namespace sluice {
 
-void block_stop_signals();
+void block_signals();
 
-class StopSignals final : public FdListener {
+class Signals final : public FdListener {
  public:
-  // `on_signal(name, count)` is called with "SIGTERM" or "SIGINT" and how many there were so far.
-  static Result<std::unique_ptr<StopSignals>> create(
-      FdPoller& poller, std::function<void(const char* name, int count)> on_signal);
-  ~StopSignals();
-  StopSignals(const StopSignals&) = delete;
-  StopSignals& operator=(const StopSignals&) = delete;
+  struct Listeners {
+    // "SIGTERM" or "SIGINT", and how many of both there were so far.
+    std::function<void(const char* name, int count)> stop;
+    std::function<void()> reload;  // SIGHUP
+  };
+  static Result<std::unique_ptr<Signals>> create(FdPoller& poller, Listeners listeners);
+  ~Signals();
+  Signals(const Signals&) = delete;
+  Signals& operator=(const Signals&) = delete;
 
   void on_ready(int fd, uint32_t revents) override;
 
  private:
-  StopSignals(FdPoller& poller, std::function<void(const char*, int)> on_signal, int fd);
+  Signals(FdPoller& poller, Listeners listeners, int fd);
 
   FdPoller& poller_;
-  std::function<void(const char*, int)> on_signal_;
+  const Listeners listeners_;
   int fd_;
-  int count_ = 0;
+  int stops_ = 0;
 };
 
 }  // namespace sluice

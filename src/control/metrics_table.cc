@@ -15,6 +15,14 @@ constexpr double kNsToSeconds = 1e-9;
 double uptime_seconds(const MetricsScrape& scrape) {
   return static_cast<double>((scrape.now - scrape.view->started).value) * kNsToSeconds;
 }
+double reloads(const MetricsScrape& scrape) {
+  const ReloadMetrics* reload = scrape.view->reload;
+  return reload == nullptr ? 0 : static_cast<double>(reload->reloads.get());
+}
+double reload_errors(const MetricsScrape& scrape) {
+  const ReloadMetrics* reload = scrape.view->reload;
+  return reload == nullptr ? 0 : static_cast<double>(reload->errors.get());
+}
 double memory_limit(const MetricsScrape& scrape) {
   return static_cast<double>(scrape.view->memory_limit.value);
 }
@@ -201,6 +209,10 @@ constexpr MetricRow kRows[] = {
     {"build_info", kGauge, "The version that runs; always 1.", AgentText{"version", version_text}},
     {"io_backend", kGauge, "How files are read; always 1.", AgentText{"backend", backend_text}},
     {"phase", kGauge, "starting, running or draining; always 1.", AgentText{"phase", phase_text}},
+    {"reloaded_total", kCounter, "Configurations that a running agent has taken over.",
+     AgentNumber(reloads)},
+    {"reload_errors_total", kCounter,
+     "New configurations that were refused; the one before went on.", AgentNumber(reload_errors)},
     {"uptime_seconds", kGauge, "Since the agent started.", AgentNumber(uptime_seconds)},
     {"memory_limit_bytes", kGauge, "The sum of all buffers (--memory).", AgentNumber(memory_limit)},
     {"unhealthy_reasons", kGauge, "How many things keep lines from being delivered; see /health.",
