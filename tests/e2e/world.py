@@ -45,8 +45,9 @@ def free_port():
 
 
 def is_sanitized():
-    """Whether the binary carries AddressSanitizer: its memory and speed say nothing then."""
-    return b"__asan_init" in pathlib.Path(SLUICE).read_bytes()
+    """Whether the binary carries a sanitizer: its memory and speed say nothing then."""
+    binary = pathlib.Path(SLUICE).read_bytes()
+    return b"__asan_init" in binary or b"__tsan_init" in binary
 
 
 class Inbox:
