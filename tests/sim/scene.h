@@ -177,7 +177,9 @@ Plan scene_plan();
 void play(const Script& script, const std::function<void(Plan&)>& change = {});
 // Acts the script again and again and kills the agent one turn later each time, until a run comes
 // to its end alive. Loses nothing and repeats at most D1 each time. The script starts the agent.
-void play_killed_at_every_turn(const Script& script, const std::function<void(Plan&)>& change = {});
+// `repeats_beside`: bytes that may come twice for other reasons, as after answers that got lost.
+void play_killed_at_every_turn(const Script& script, const std::function<void(Plan&)>& change = {},
+                               int64_t repeats_beside = 0);
 // Sets the stage, then lets `between` happen before the first call of the steward to the disk,
 // before the second, ... until a run of three seconds makes fewer calls.
 struct Interruption {
