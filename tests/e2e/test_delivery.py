@@ -14,7 +14,7 @@ class Delivery(World):
         if duplicates is not None:
             self.assertLessEqual(report["duplicate"], duplicates, report)
 
-    def test_what_is_there_at_the_start_is_delivered_once(self):
+    def test_dsc_1_what_is_there_at_the_start_is_delivered_once(self):
         for shape in ("nginx", "json", "short", "java", "utf8"):
             with self.subTest(shape):
                 self.logs = self.dir / f"logs-{shape}"
@@ -46,7 +46,7 @@ class Delivery(World):
         self.assertEqual(agent.stop(), 0, agent.text())
         self.check_complete(self.report_of(receiver))
 
-    def test_kill_9_and_restart_lose_nothing(self):
+    def test_cra_1_kill_9_and_restart_lose_nothing(self):
         # Rotated names match, too: a file that is made and rotated between two lives of the agent could
         # not be found otherwise.
         receiver = self.verifying_receiver()
@@ -133,7 +133,7 @@ class Delivery(World):
                 self.assertEqual(stats["lines"], expected)
                 receiver.stop()
 
-    def test_any_bytes_arrive_as_valid_json_and_text_unchanged(self):
+    def test_lin_10_any_bytes_arrive_as_valid_json_and_text_unchanged(self):
         lines = [b"plain", b"", b"quote \" backslash \\ tab \t bell \x07 nul \x00 end",
                  "w\u00e9ird \u65e5\u672c \U0001f30a \u2028".encode(), b"crlf\r", b"x" * 300_000]
         (self.logs / "any.log").write_bytes(b"\n".join(lines) + b"\nunfinished")
@@ -154,7 +154,7 @@ class Delivery(World):
         receiver.stop()
         self.assertEqual(self.received_lines()["any.log"], expected + b"unfinished is finished\n")
 
-    def test_invalid_utf8_is_replaced_and_neighbours_are_intact(self):
+    def test_lin_11_invalid_utf8_is_replaced_and_neighbours_are_intact(self):
         (self.logs / "bad.log").write_bytes(b"before\nbad \xff\xc3( end\nafter\n")
         receiver = self.receiver("--out", self.received)
         agent = self.agent(receiver.url)
@@ -165,7 +165,7 @@ class Delivery(World):
         self.assertEqual(self.received_lines()["bad.log"],
                          "before\nbad \ufffd\ufffd( end\nafter\n".encode())
 
-    def test_five_hundred_rotated_files_arrive_once(self):
+    def test_rot_4_five_hundred_rotated_files_arrive_once(self):
         total = 0
         for number in range(500):
             text = "".join(f"file {number} line {i}\n" for i in range(number % 40 + 1))

@@ -155,7 +155,7 @@ destinations:
         self.assertRegex(agent.text(), r"error .*state.*(Read-only|Permission denied).*--state")
         self.assertEqual(inbox.lines(), [])
 
-    def test_a_second_agent_on_the_same_state_directory(self):
+    def test_cra_11_a_second_agent_on_the_same_state_directory(self):
         (self.logs / "a.log").write_text("one\n")
         inbox = self.inbox()
         first = self.agent(inbox.url)
@@ -181,7 +181,7 @@ destinations:
         return {"command": ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups",
                             str(copy))}
 
-    def test_a_file_that_the_agent_may_not_read(self):
+    def test_del_6_a_file_that_the_agent_may_not_read(self):
         secret = self.logs / "secret.log"
         secret.write_text("hidden\n")
         secret.chmod(0)

@@ -72,10 +72,10 @@ class Logrotate(World):
                                          for number in range(count)])
         return agent
 
-    def test_create_and_hup(self):
+    def test_rot_1_create_and_hup(self):
         self.rotate_under_load("  create\n  postrotate\n    kill -HUP PID\n  endscript\n")
 
-    def test_create_without_hup_leaves_the_writer_in_the_old_file(self):
+    def test_rot_2_create_without_hup_leaves_the_writer_in_the_old_file(self):
         self.rotate_under_load("  create\n", turns=2)
 
     def test_compress_delayed_with_dates_and_a_pattern_that_takes_the_old_ones_too(self):
@@ -84,7 +84,7 @@ class Logrotate(World):
                                "  endscript\n",
                                paths=f"{self.logs}/app.log*,{self.logs}/app-*", turns=1)
 
-    def test_numbers_that_a_pattern_takes_too(self):
+    def test_rot_4_numbers_that_a_pattern_takes_too(self):
         self.rotate_under_load("  create\n  postrotate\n    kill -HUP PID\n  endscript\n",
                                paths=self.logs / "app.log*")
 
@@ -93,7 +93,7 @@ class Logrotate(World):
         self.rotate_under_load("  create\n  olddir old\n  postrotate\n    kill -HUP PID\n"
                                "  endscript\n", paths=self.logs / "**/app.log*")
 
-    def test_copytruncate_loses_nothing_that_was_read_before(self):
+    def test_rot_5_copytruncate_loses_nothing_that_was_read_before(self):
         inbox = self.inbox()
         agent = self.agent(inbox.url)
         expected = []
@@ -126,7 +126,7 @@ class ByHand(World):
         with open(self.logs / name, "a") as out:
             out.write(text)
 
-    def test_truncated_to_nothing_and_written_again(self):
+    def test_tru_1_truncated_to_nothing_and_written_again(self):
         self.start_with("one\ntwo\nthree\n")
         os.truncate(self.logs / "a.log", 0)
         self.append("x\n")
@@ -138,7 +138,7 @@ class ByHand(World):
         self.wait_for(lines)
         self.stop_clean(lines)
 
-    def test_overwritten_with_shorter_and_with_longer_content(self):
+    def test_rot_9_overwritten_with_shorter_and_with_longer_content(self):
         self.start_with("first content, line one\nfirst content, line two\n")
         (self.logs / "a.log").write_text("shorter\n")
         first = ["first content, line one", "first content, line two", "shorter"]
@@ -148,14 +148,14 @@ class ByHand(World):
         (self.logs / "a.log").write_text("\n".join(longer) + "\n")
         self.stop_after(first + longer)
 
-    def test_regrown_past_the_old_position_while_the_agent_is_away(self):
+    def test_rot_9_regrown_past_the_old_position_while_the_agent_is_away(self):
         self.start_with("old one\nold two\n")
         self.stop_clean(["old one", "old two"])
         (self.logs / "a.log").write_text("new one\nnew two\nnew three\n")
         self.runs = self.agent(self.box.url)
         self.stop_after(["old one", "old two", "new one", "new two", "new three"])
 
-    def test_deleted_and_made_again_under_the_same_name(self):
+    def test_del_2_deleted_and_made_again_under_the_same_name(self):
         self.start_with("0\n")
         lines = ["0"]
         for turn in range(1, 6):
@@ -166,7 +166,7 @@ class ByHand(World):
             self.wait_for(lines)
         self.stop_clean(lines)
 
-    def test_deleted_with_unread_content_while_the_destination_is_away(self):
+    def test_del_1_rot_15_deleted_with_unread_content_while_the_destination_is_away(self):
         self.start_with("first\n", "-retry-max-delay", "200ms", "-memory", "48MiB")
         self.box.status = 503
         count = 100_000
@@ -180,7 +180,7 @@ class ByHand(World):
         wait_until(lambda: len(self.box.records()) >= count + 2, "everything")
         self.stop_clean(["first", "again", *text.splitlines()])
 
-    def test_a_deleted_file_is_let_go_when_it_is_delivered(self):
+    def test_del_3_a_deleted_file_is_let_go_when_it_is_delivered(self):
         self.start_with("first\n")
         (self.logs / "a.log").unlink()
         directory = f"/proc/{self.runs.proc.pid}/fd"
@@ -207,13 +207,13 @@ class ByHand(World):
         self.append(" and well\n")
         self.stop_after(["whole", "new", "unfinished", "alive and well"])
 
-    def test_the_unfinished_last_line_of_a_rotated_file_comes_marked(self):
+    def test_lin_3_the_unfinished_last_line_of_a_rotated_file_comes_marked(self):
         self.check_partial("a.log.1", self.logs / "*.log")
 
     def test_the_same_if_the_new_name_matches_as_well(self):
         self.check_partial("a.log.1", self.logs / "a.log*")
 
-    def test_rotated_many_times_while_the_agent_is_away(self):
+    def test_rot_12_rotated_many_times_while_the_agent_is_away(self):
         self.start_with("0\n", paths=self.logs / "a.log*")
         self.stop_clean(["0"])
         lines = ["0"]

@@ -16,7 +16,7 @@ class Shapes(World):
         self.assertEqual(inbox.lines(), sorted(expected))
         return inbox, agent
 
-    def test_new_files_and_new_directories_are_found_while_running(self):
+    def test_dsc_10_new_files_and_new_directories_are_found_while_running(self):
         inbox = self.inbox()
         agent = self.agent(inbox.url, "-reconcile-interval", "1h", paths=self.logs / "**/*.log")
         agent.wait_said("running")
@@ -38,7 +38,7 @@ class Shapes(World):
         wait_until(lambda: inbox.lines() == sorted([*expected, "and on"]), "it is followed")
         self.assertEqual(agent.stop(), 0, agent.text())
 
-    def test_one_file_by_two_patterns_a_hard_link_and_a_symbolic_link_comes_once(self):
+    def test_dsc_12_one_file_by_two_patterns_a_hard_link_and_a_symbolic_link_comes_once(self):
         (self.logs / "a.log").write_text("one\ntwo\n")
         os.link(self.logs / "a.log", self.logs / "hard.log")
         (self.logs / "soft.log").symlink_to(self.logs / "a.log")
@@ -52,7 +52,7 @@ class Shapes(World):
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(inbox.lines(), ["three"])
 
-    def test_a_symbolic_link_that_is_retargeted_finishes_the_old_and_follows_the_new(self):
+    def test_rot_19_a_symbolic_link_that_is_retargeted_finishes_the_old_and_follows_the_new(self):
         data = self.dir / "data"
         data.mkdir()
         link = self.logs / "current.log"
@@ -74,7 +74,7 @@ class Shapes(World):
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(inbox.lines(), sorted(expected))
 
-    def test_what_is_no_file_is_skipped_with_one_warning_and_holds_nothing_up(self):
+    def test_dsc_13_what_is_no_file_is_skipped_with_one_warning_and_holds_nothing_up(self):
         os.mkfifo(self.logs / "pipe.log")
         (self.logs / "directory.log").mkdir()
         with socket.socket(socket.AF_UNIX) as listener:
@@ -104,7 +104,7 @@ class Shapes(World):
         wait_until(lambda: inbox.lines() == ["a file now"], "delivered")
         self.assertEqual(agent.stop(), 0, agent.text())
 
-    def test_names_of_every_kind(self):
+    def test_dsc_14_names_of_every_kind(self):
         names = [b"quote\".log", b"back\\slash.log", b"new\nline.log", b"tab\t.log", b"s p a c e.log",
                  b"[brackets]*?{a,b}.log", b"-dash.log", "\u65e5\u672c\U0001f30a.log".encode(),
                  b"invalid-\xff\xc3(.log", b"n" * 251 + b".log", b"'; rm -rf .log", b"\x01\x7f.log"]

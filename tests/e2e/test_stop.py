@@ -17,7 +17,7 @@ class Stop(World):
         code = agent.stop(sig)
         return code, time.monotonic() - begin
 
-    def test_an_idle_agent_ends_at_once(self):
+    def test_shu_1_an_idle_agent_ends_at_once(self):
         inbox = self.inbox()
         (self.logs / "a.log").write_text("one\n")
         for sig in (signal.SIGTERM, signal.SIGINT):
@@ -30,7 +30,7 @@ class Stop(World):
             self.assertIn("undelivered_bytes=0", agent.text())
         self.assertEqual(inbox.lines(), ["one"], "the second run repeats nothing")
 
-    def test_a_dead_destination_does_not_hold_the_stop_longer_than_asked(self):
+    def test_shu_3_a_dead_destination_does_not_hold_the_stop_longer_than_asked(self):
         text = "".join(f"line {i}\n" for i in range(5000))
         (self.logs / "a.log").write_text(text)
         agent = self.agent(f"http://127.0.0.1:{free_port()}/ingest", "-shutdown-timeout", "2s")
@@ -56,7 +56,7 @@ class Stop(World):
         self.assertLess(seconds, 1 + SLACK_S)
         self.assertIn("undelivered_bytes=4", agent.text())
 
-    def test_the_second_signal_ends_at_once_and_loses_nothing(self):
+    def test_shu_4_the_second_signal_ends_at_once_and_loses_nothing(self):
         (self.logs / "a.log").write_text("one\ntwo\n")
         agent = self.agent(f"http://127.0.0.1:{free_port()}/ingest", "-shutdown-timeout", "1h")
         agent.wait_said("no connection")
@@ -71,7 +71,7 @@ class Stop(World):
         wait_until(lambda: inbox.lines() == ["one", "two"], "delivered by the next run")
         self.assertEqual(agent.stop(), 0, agent.text())
 
-    def test_five_stops_under_load_repeat_and_lose_nothing(self):
+    def test_shu_2_five_stops_under_load_repeat_and_lose_nothing(self):
         receiver = self.verifying_receiver()
         generator = self.generator("--files", "3", "--shape", "nginx", "--rate", "1MB/s",
                                    "--duration", "8s", "--rotate", "rename", "--rotate-every", "2s")
