@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/config_values.h"
 #include "platform/pread_io.h"
 #include "sluice/crash_point.h"
 
@@ -105,7 +106,13 @@ void Agent::announce() {
               {"io", io_backend()},
               {"state", config_.state_dir},
               {"memory_bytes", number(parts_.plan.total().value)}});
-  log_.event(Severity::kDebug, "agent.memory", parts_.plan.table());
+  const std::string plan = parts_.plan.table();
+  for (size_t begin = 0; begin < plan.size();) {
+    const size_t end = plan.find('\n', begin);
+    const std::string term = plan.substr(begin, end - begin);
+    log_.event(Severity::kDebug, "agent.memory:" + term, "memory: " + term);
+    begin = end == std::string::npos ? plan.size() : end + 1;
+  }
 }
 
 Ending Agent::run() {
@@ -129,7 +136,7 @@ void Agent::on_stop(const char* name, int count) {
   }
   log_.event(Severity::kInfo, "agent.stopping",
              "stopping: delivering what is in flight; a second signal ends at once",
-             {{"signal", name}});
+             {{"signal", name}, {"at_most", format_duration(config_.shutdown_timeout)}});
   reload_ = false;
   begin_drain(config_.shutdown_timeout);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -27,6 +28,13 @@ bool allowed(const char* path, int mode) {
   return ::faccessat(AT_FDCWD, path, mode, AT_EACCESS) == 0;
 }
 
+// What logrotate and journals leave behind, by name: nothing is opened here.
+bool is_compressed(std::string_view path) {
+  constexpr std::array<std::string_view, 4> kEndings = {".gz", ".xz", ".bz2", ".zst"};
+  return std::any_of(kEndings.begin(), kEndings.end(),
+                     [path](std::string_view ending) { return path.ends_with(ending); });
+}
+
 // One pattern compared with the disk.
 class Walk {
  public:
@@ -36,6 +44,7 @@ class Walk {
   // False: not one file matches. An unfinished walk is given the benefit of the doubt.
   bool finds_any() {
     for (const std::string& root : matcher_.roots) look_into(root);
+    if (compressed_ > 0) warn_of_compressed();
     return matches_ > 0 || entries_ >= kEntriesMax;
   }
 
@@ -44,6 +53,16 @@ class Walk {
     problems_.warning(place_, fmt::format("cannot {} '{}': {}; run sluice as a user who may, often "
                                           "one of the group adm",
                                           what, excerpt(path), std::strerror(error)));
+  }
+
+  void warn_of_compressed() {
+    const std::string others = compressed_ == 1 ? "" : fmt::format(" and {} more", compressed_ - 1);
+    problems_.warning(place_,
+                      fmt::format("compressed files match ('{}'{}), and their bytes would be "
+                                  "sent as if they were lines; leave them out with "
+                                  "-exclude \"*{}\"",
+                                  excerpt(first_compressed_), others,
+                                  fs::path(first_compressed_).extension().native()));
   }
 
   void look_into(const std::string& directory) {
@@ -73,6 +92,8 @@ class Walk {
     if (!entry.is_regular_file(error) || !matcher_.wants(path)) return;
     ++matches_;
     if (!allowed(path.c_str(), R_OK)) warn(path, "read", errno);
+    if (!is_compressed(path)) return;
+    if (compressed_++ == 0) first_compressed_ = path;
   }
 
   static constexpr size_t kDepthMax = 64;
@@ -82,6 +103,8 @@ class Walk {
   ProblemList& problems_;
   size_t entries_ = 0;
   size_t matches_ = 0;
+  size_t compressed_ = 0;
+  std::string first_compressed_;
   size_t depth_ = 0;
 };
 

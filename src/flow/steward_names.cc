@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What names do: a name appears, moves to another file, goes away; a path becomes a followed file.
 #include <algorithm>
+#include <cerrno>
 #include <utility>
 
 #include "flow/discover/evidence.h"
@@ -115,8 +116,10 @@ void Steward::note_trouble(const CatalogueEvent& event) {
     case Kind::kDirectoryUnwatched:
       world_.metrics.watch_failures.add();
       world_.log.event(Severity::kWarning, "directory.unwatched:" + event.path,
-                       "the directory cannot be watched and is polled; raise "
-                       "fs.inotify.max_user_watches to have it watched",
+                       event.sys_errno == ENOSPC
+                           ? "the directory cannot be watched and is polled; raise "
+                             "fs.inotify.max_user_watches to have it watched"
+                           : "the directory cannot be watched and is polled",
                        {{"path", event.path}, {"reason", reason}});
       break;
     default:

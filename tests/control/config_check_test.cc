@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -113,6 +114,17 @@ TEST(Check, WarnsOfPatternsThatMatchNothingYet) {
   EXPECT_EQ(run.errors,
             "source 'default': warning: '/a/*.txt' matches no file yet; files may "
             "appear later\n");
+}
+
+TEST(Check, WarnsOnceOfCompressedFilesThatAPatternMatches) {
+  Directory directory;
+  for (const char* name : {"a.log.2.gz", "a.log.3.gz", "b.log.1.gz"}) directory.write(name, "x");
+  const std::string state = directory.path.string();
+  const std::string errors =
+      check({"-state", state, "-paths", "/a/*.gz"}, tools_for(directory.path.string())).errors;
+  EXPECT_NE(errors.find(".gz' and 2 more), "), std::string::npos) << errors;
+  EXPECT_NE(errors.find("-exclude \"*.gz\""), std::string::npos) << errors;
+  EXPECT_EQ(std::count(errors.begin(), errors.end(), '\n'), 1) << errors;
 }
 
 TEST(Check, WarnsOfWhatThisUserCannotReadOrWrite) {

@@ -115,8 +115,8 @@ constexpr std::array kFailureRules = {
                 "no connection to the destination; check that it runs, and host and port in "
                 "`endpoint`"},
     FailureRule{TransportFailure::kTls, "tls",
-                "TLS with the destination fails; check its certificate (name, dates, authority) "
-                "and `tls` of this destination"},
+                "TLS with the destination fails; check that the port of `endpoint` speaks TLS, and "
+                "its certificate (name, dates, authority: `tls-ca`)"},
     FailureRule{TransportFailure::kTimeout, "timeout",
                 "no answer in time; the destination is slow or silent, or `request-timeout` is "
                 "too short"},
