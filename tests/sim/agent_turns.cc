@@ -153,7 +153,8 @@ void AgentLife::finish() {
                        left.ok() ? left.value().value : -1, left.ok() ? 1 : 0);
   if (!left.ok()) return;
   machine_.witness.saw(Rare::kCleanStop);
-  if (machine_.plan.disk_error == 0) machine_.ledger.check_clean_stop();
+  const bool disk_works = machine_.plan.nth == nullptr || !machine_.faults;
+  if (machine_.plan.disk_error == 0 && disk_works) machine_.ledger.check_clean_stop();
 }
 
 void AgentLife::die() {

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "nth_failure.h"
 #include "sluice/config.h"
 #include "sluice/units.h"
 
@@ -104,6 +105,9 @@ struct Plan {
   int crashes = 0;
   int stops = 0;
   int clock_jumps = 0;
+
+  // One call that fails while there are faults; null: none does. Borrowed.
+  NthFailure* nth = nullptr;
 
   // Entries of the calendar that are left out; for the shortest trace of a bug.
   std::set<size_t> without;

@@ -135,16 +135,18 @@ void SimDisk::close_all() {
   }
 }
 
-bool SimDisk::fails() {
+bool SimDisk::fails(Seam seam) {
   if (race && faults && dice_.chance(plan_.race_in_turn)) race();
-  if (!faults || !dice_.chance(plan_.disk_error)) return false;
+  if (!faults) return false;
+  const bool nth = plan_.nth != nullptr && plan_.nth->fails(seam);
+  if (!dice_.chance(plan_.disk_error) && !nth) return false;
   witness_.saw(Rare::kDiskFailed);
   return true;
 }
 
 Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEntry>& entries) {
   entries.clear();
-  if (fails()) return Error::from_errno("opendir", EIO);
+  if (fails(Seam::kList)) return Error::from_errno("opendir", EIO);
   if (const int32_t code = refused(directory)) return Error::from_errno("opendir", code);
   const bool known =
       std::find(directories_.begin(), directories_.end(), directory) != directories_.end();
@@ -161,7 +163,7 @@ Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEn
 }
 
 Result<FileStat> SimDisk::stat(const std::string& path) {
-  if (fails()) return Error::from_errno("stat", EIO);
+  if (fails(Seam::kStat)) return Error::from_errno("stat", EIO);
   if (const int32_t code = refused(path)) return Error::from_errno("stat", code);
   if (const Inode* inode = find(path)) return stat_of(*inode);
   const auto known = std::find(directories_.begin(), directories_.end(), path);
@@ -175,7 +177,7 @@ Result<FileStat> SimDisk::stat(const std::string& path) {
 }
 
 Result<FileStat> SimDisk::stat(FileHandle file) {
-  if (fails()) return Error::from_errno("fstat", EIO);
+  if (fails(Seam::kStat)) return Error::from_errno("fstat", EIO);
   const Inode* inode = behind(file);
   if (inode == nullptr) {
     witness_.violation("I7 BOUND", "fstat on a descriptor that is not open");
@@ -185,7 +187,7 @@ Result<FileStat> SimDisk::stat(FileHandle file) {
 }
 
 Result<FileHandle> SimDisk::open(const std::string& path) {
-  if (fails()) return Error::from_errno("open", dice_.one_of({EMFILE, EACCES, EIO}));
+  if (fails(Seam::kOpen)) return Error::from_errno("open", dice_.one_of({EMFILE, EACCES, EIO}));
   if (const int32_t code = refused(path)) return Error::from_errno("open", code);
   Inode* inode = find(path);
   if (inode == nullptr) return Error::from_errno("open", ENOENT);
@@ -200,7 +202,7 @@ Result<FileHandle> SimDisk::open(const std::string& path) {
 }
 
 Result<size_t> SimDisk::read_at(FileHandle file, FileOffset offset, std::span<std::byte> into) {
-  if (fails()) return Error::from_errno("pread", EIO);
+  if (fails(Seam::kReadAt)) return Error::from_errno("pread", EIO);
   const Inode* inode = behind(file);
   if (inode == nullptr) {
     witness_.violation("I7 BOUND", "pread on a descriptor that is not open");
@@ -215,7 +217,7 @@ Result<size_t> SimDisk::read_at(FileHandle file, FileOffset offset, std::span<st
 }
 
 Result<FileOffset> SimDisk::next_data(FileHandle file, FileOffset from) {
-  if (fails()) return Error::from_errno("lseek", EIO);
+  if (fails(Seam::kReadAt)) return Error::from_errno("lseek", EIO);
   const Inode* inode = behind(file);
   if (inode == nullptr) return Error::from_errno("lseek", EBADF);
   return std::min(from, FileOffset(static_cast<int64_t>(inode->life->content.size())));

@@ -67,7 +67,7 @@ class SimDisk final : public Disk {
   std::function<void(Inode&)> closed_by_agent;  // before the last descriptor of a file goes
 
  private:
-  bool fails();
+  bool fails(Seam seam);
   int32_t refused(const std::string& path) const { return refuses ? refuses(path) : 0; }
   FileStat stat_of(const Inode& inode) const;
   uint64_t free_number();

@@ -39,6 +39,8 @@ MonoTime SimFeed::next_visible() const {
 }
 
 Result<void> SimFeed::watch(const std::string& directory) {
+  if (faults && plan_.nth != nullptr && plan_.nth->fails(Seam::kWatch))
+    return Error::from_errno("inotify_add_watch", ENOSPC);
   if (plan_.watches_max <= watched_.size() && !watched_.contains(directory))
     return Error::from_errno("inotify_add_watch", ENOSPC);
   watched_.insert(directory);

@@ -34,7 +34,8 @@ int32_t SimIo::copy(const ReadRequest& request) {
     witness_.violation("I7 BOUND", "a read of a descriptor that is not open");
     return -EBADF;
   }
-  if (faults && dice_.chance(plan_.read_error)) {
+  const bool nth = faults && plan_.nth != nullptr && plan_.nth->fails(Seam::kRead);
+  if (nth || (faults && dice_.chance(plan_.read_error))) {
     witness_.saw(Rare::kReadFailed);
     return -EIO;
   }

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "ledger.h"
+#include "nth_failure.h"
 #include "sluice/store.h"
 
 namespace sluice::sim {
@@ -26,7 +27,7 @@ class SimStore final : public Store {
   }
   Result<void> commit(std::span<const CheckpointRow> upserts,
                       std::span<const int64_t> erased) override {
-    if (full) {
+    if (full || (nth != nullptr && nth->fails(Seam::kCommit))) {
       witness_.saw(Rare::kStoreFailed);
       return Error::from_errno("commit", ENOSPC);
     }
@@ -54,6 +55,7 @@ class SimStore final : public Store {
   }
 
   bool full = false;
+  NthFailure* nth = nullptr;  // null after the troubled time
 
  private:
   Witness& witness_;

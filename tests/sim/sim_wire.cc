@@ -82,6 +82,11 @@ void SimWire::plan_answer(Request& request) {
       break;
   }
   if (faults && dice_.chance(plan_.request_fault)) plan_fault(request);
+  if (!faults || plan_.nth == nullptr) return;
+  if (plan_.nth->fails(Seam::kSendStored)) return fail(request, TransportFailure::kReset);
+  if (!plan_.nth->fails(Seam::kSend)) return;
+  request.stores_at = kNever;
+  fail(request, TransportFailure::kConnect);
 }
 
 void SimWire::plan_fault(Request& request) {

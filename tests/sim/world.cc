@@ -34,6 +34,7 @@ World::World(uint64_t seed, const Plan& plan, bool tells)
       writers_(plan_, witness_, disk_, dice_.fork()),
       begin_(MonoTime(0) + 1000_s) {
   witness_.now = begin_;
+  store_.nth = plan_.nth;
   ledger_.agent_up = [this] { return up_; };
   disk_.names_changed = [this](Inode& inode) { ledger_.names_changed(inode); };
   disk_.closed_by_agent = [this](Inode& inode) { ledger_.closed_by_agent(inode); };
@@ -218,6 +219,7 @@ void World::calm_down() {
   feed_.faults = false;
   disk_.faults = false;
   store_.full = false;
+  store_.nth = nullptr;
   for (DestinationSky& sky : skies_) sky.weather = Weather::kFine;
   std::erase_if(events_, [](const Event& event) { return event.act != Act::kStart; });
   for (size_t i = 0; i < writers_.count(); ++i) {
