@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <ctime>
+#include <utility>
 
 #include "platform/system_clock.h"
 
@@ -19,6 +20,8 @@ static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
               "epoll and poll spell events alike");
 
 constexpr int kEventsPerWait = 64;
+// While descriptors are left out of the epoll set, a wait lasts no longer.
+constexpr Duration kLookAgain{20'000'000};
 
 uint64_t pack(int fd, uint32_t generation) {
   return uint64_t{generation} << 32 | static_cast<uint32_t>(fd);
@@ -80,11 +83,16 @@ int PreadIo::epoll_wait_until(epoll_event* events, int events_max, MonoTime unti
 
 void PreadIo::wait(MonoTime until) {
   const bool may_sleep = count_ == 0 && wake_.prepare_sleep();
+  if (!left_out_.empty()) {
+    look_at_left_out();
+    until = std::min(until, SystemClock().mono() + kLookAgain);
+  }
   if (!may_sleep && watches_.size() == 1) return wake_.woke();  // only our own eventfd
+  const bool sleeps = may_sleep && !watches_.any_noted();
   std::array<epoll_event, kEventsPerWait> events;
   int count = 0;
   do {
-    count = epoll_wait_until(events.data(), kEventsPerWait, may_sleep ? until : MonoTime(0));
+    count = epoll_wait_until(events.data(), kEventsPerWait, sleeps ? until : MonoTime(0));
   } while (count < 0 && errno == EINTR);
   SLUICE_CHECK(count >= 0, "the epoll descriptor is ours");
   wake_.woke();
@@ -98,18 +106,35 @@ void PreadIo::wait(MonoTime until) {
 
 void PreadIo::watch(int fd, uint32_t poll_events, FdListener* who) {
   const Watch& watch = watches_.set(fd, poll_events, who);
-  epoll_event event{};
-  event.events = poll_events;
-  event.data.u64 = pack(fd, watch.generation);
+  if (poll_events != 0) return join_set(fd, watch);
   // Out of the set and not in it with nothing wanted: inotify wakes such a waiter all the same.
-  if (poll_events == 0) {
-    ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &event);
-    return;
-  }
+  epoll_event unused{};
+  ::epoll_ctl(epoll_fd_, EPOLL_CTL_DEL, fd, &unused);
+}
+
+void PreadIo::join_set(int fd, const Watch& watch) {
+  epoll_event event{};
+  event.events = watch.mask;
+  event.data.u64 = pack(fd, watch.generation);
   if (::epoll_ctl(epoll_fd_, EPOLL_CTL_MOD, fd, &event) == 0) return;
   if (errno == ENOENT && ::epoll_ctl(epoll_fd_, EPOLL_CTL_ADD, fd, &event) == 0) return;
   SLUICE_CHECK(errno != EPERM, "a regular file cannot be watched");
   // A descriptor that is not open stays silent, as on the ring, until it is watched again.
+  const bool known = std::find(left_out_.begin(), left_out_.end(), fd) != left_out_.end();
+  if (errno != EBADF && !known) left_out_.push_back(fd);
+}
+
+// fs.epoll.max_user_watches or the kernel's memory is spent. A signal or an answer that is not
+// heard of would be worse than a few polls a second.
+void PreadIo::look_at_left_out() {
+  for (const int fd : std::exchange(left_out_, {})) {
+    const Watch* watch = watches_.find(fd);
+    if (watch == nullptr || watch->mask == 0) continue;
+    join_set(fd, *watch);
+    pollfd asked{fd, static_cast<short>(watch->mask), 0};
+    if (::poll(&asked, 1, 0) > 0)
+      watches_.note(fd, watch->generation, static_cast<uint16_t>(asked.revents));
+  }
 }
 
 void PreadIo::unwatch(int fd) {

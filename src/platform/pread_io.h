@@ -41,12 +41,16 @@ class PreadIo final : public LoopIo {
 
  private:
   explicit PreadIo(size_t reads_max) : reads_max_(reads_max), waiting_(reads_max) {}
+  void join_set(int fd, const Watch& watch);
+  void look_at_left_out();
   int epoll_wait_until(epoll_event* events, int events_max, MonoTime until);
 
   const size_t reads_max_;
   int epoll_fd_ = -1;
   WakeSignal wake_;
   WatchTable watches_;
+  // The kernel had no room for them in the epoll set: asked one by one until it has.
+  std::vector<int> left_out_;
   // A ring of reads_max_ places; the oldest request is at `first_`.
   std::vector<ReadRequest> waiting_;
   size_t first_ = 0;
