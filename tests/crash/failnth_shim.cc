@@ -82,6 +82,18 @@ bool fails_with(const char* kind, int err) {
   return true;
 }
 
+// Descriptors of wake-ups and signals: in no kernel can reading or writing them fail like a disk.
+constexpr int kDescriptorsMax = 4096;
+std::atomic<bool> wakes[kDescriptorsMax];
+
+bool is_wake(int fd) {
+  return fd >= 0 && fd < kDescriptorsMax && wakes[fd].load();
+}
+int note_wake(int fd) {
+  if (fd >= 0 && fd < kDescriptorsMax) wakes[fd].store(true);
+  return fd;
+}
+
 template <class Function>
 Function* real(const char* name) {
   return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
@@ -131,13 +143,18 @@ extern "C" int fcntl(int fd, int command, ...) {
   return static_cast<int>(syscall(SYS_fcntl, fd, command, argument));
 }
 
-FAILNTH_WRAP("read", EIO, -1, ssize_t, read, (int fd, void* into, size_t bytes), (fd, into, bytes))
+extern "C" ssize_t read(int fd, void* into, size_t bytes) {
+  if (!is_wake(fd) && fails_with("read", EIO)) return -1;
+  return syscall(SYS_read, fd, into, bytes);
+}
+extern "C" ssize_t write(int fd, const void* from, size_t bytes) {
+  if (!is_wake(fd) && fails_with("write", ENOSPC)) return -1;
+  return syscall(SYS_write, fd, from, bytes);
+}
 FAILNTH_WRAP("pread", EIO, -1, ssize_t, pread, (int fd, void* into, size_t bytes, off_t at),
              (fd, into, bytes, at))
 FAILNTH_WRAP("pread", EIO, -1, ssize_t, pread64, (int fd, void* into, size_t bytes, off64_t at),
              (fd, into, bytes, at))
-FAILNTH_WRAP("write", ENOSPC, -1, ssize_t, write, (int fd, const void* from, size_t bytes),
-             (fd, from, bytes))
 FAILNTH_WRAP("pwrite", ENOSPC, -1, ssize_t, pwrite,
              (int fd, const void* from, size_t bytes, off_t at), (fd, from, bytes, at))
 FAILNTH_WRAP("pwrite", ENOSPC, -1, ssize_t, pwrite64,
@@ -195,9 +212,15 @@ FAILNTH_WRAP("epoll_wait", EINTR, -1, int, epoll_pwait2,
              (set, events, room, timeout, mask))
 FAILNTH_WRAP("epoll_wait", EINTR, -1, int, epoll_wait,
              (int set, epoll_event* events, int room, int timeout), (set, events, room, timeout))
-FAILNTH_WRAP("eventfd", EMFILE, -1, int, eventfd, (unsigned value, int flags), (value, flags))
-FAILNTH_WRAP("signalfd", EMFILE, -1, int, signalfd, (int fd, const sigset_t* mask, int flags),
-             (fd, mask, flags))
+extern "C" int eventfd(unsigned value, int flags) {
+  if (fails_with("eventfd", EMFILE)) return -1;
+  return note_wake(static_cast<int>(syscall(SYS_eventfd2, value, flags)));
+}
+extern "C" int signalfd(int fd, const sigset_t* mask, int flags) {
+  if (fails_with("signalfd", EMFILE)) return -1;
+  // The kernel's signal set is smaller than libc's.
+  return note_wake(static_cast<int>(syscall(SYS_signalfd4, fd, mask, 8, flags)));
+}
 FAILNTH_WRAP("inotify", EMFILE, -1, int, inotify_init1, (int flags), (flags))
 FAILNTH_WRAP("inotify_watch", ENOSPC, -1, int, inotify_add_watch,
              (int fd, const char* path, uint32_t mask), (fd, path, mask))
