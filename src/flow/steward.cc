@@ -94,6 +94,7 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
   first_look_ = true;
   reconcile();
   first_look_ = false;
+  search_chains();
   for (const StewardSource& source : settings_.sources) {
     if (source.from == StartFrom::kEnd) rows_.note_source(source.name, wall);
   }
@@ -113,6 +114,7 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     look_at_hints();
     if (now >= reconcile_at_) reconcile();
     if (now >= recheck_at_) recheck_directories();
+    search_chains();
     check_leaving();
     retry_closing();
     make_room();
@@ -245,7 +247,8 @@ MonoTime Steward::next_deadline() const {
   if (orders_wait) next = std::min(next, now_ + kOrderPause);
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
-  return std::min({next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_});
+  return std::min(
+      {next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_, chains_at_});
 }
 
 void Steward::begin_stop() {

@@ -18,6 +18,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_set>
 #include <vector>
@@ -139,6 +140,9 @@ class Steward {
   // How long the row of a file that is gone and delivered is kept, in case the file comes back: a
   // mount that is away for a night.
   static constexpr Duration kGoneRowKept{86'400'000'000'000};
+  // How many such rows are kept per path, of deleted files: their names may come back on another
+  // file with the same content (an overlay, an editor), but not those of many rotations ago.
+  static constexpr size_t kGoneRowsPerPath = 32;
   // Descriptors are made free at most this often, so that a directory with more files than
   // descriptors does not search for quiet files all the time.
   static constexpr Duration kRoomPause{100'000'000};
@@ -148,6 +152,8 @@ class Steward {
   static constexpr Duration kDoubtPause{1'000'000'000};
   // An order that found its channel full is tried again after this.
   static constexpr Duration kOrderPause{2'000'000};
+  // A directory in which a rotation was at work while it was searched is searched again after this.
+  static constexpr Duration kChainPause{10'000'000};
 
  private:
   // A path that should be followed but has no descriptor yet.
@@ -197,6 +203,17 @@ class Steward {
   void begin_leaving(FollowedFile& file);
   void expect_last_line(const FollowedFile& file);
 
+  // steward_chain.cc: files that were rotated before they were seen.
+  using Chains = std::map<std::string, int64_t>;  // path to the birth of the last file known there
+  void note_chain(const CatalogueEvent& event);
+  void expect_members(const std::string& path, int64_t present);
+  void search_chains();
+  bool search_members(const std::string& directory, const Chains& chains);
+  bool follow_member(const std::string& at, const std::string& path, const FileStat& seen);
+  bool is_copy(const std::string& path, const FileStat& stat, std::span<const std::byte> head,
+               FileHandle handle);
+  void follow_without_name(FollowedFile& file);
+
   // steward_adopt.cc: where a file begins, and files that no pattern names any more.
   bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
   std::optional<CheckpointRow> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
@@ -207,6 +224,7 @@ class Steward {
   void follow_left_rows();
   void search_directory(const std::string& directory, const std::set<int64_t>& rows);
   bool follow_nameless(const std::string& path, const FileStat& stat);
+  void forget_generations(const std::string& path);
   void expire_left_rows();
   // The first source that wants the row's path for the row's destination, with that destination.
   struct Origin {
@@ -256,6 +274,8 @@ class Steward {
   std::unordered_set<FileKey, FileKeyHash> leaving_;  // followed, and no name refers to them
   std::vector<FileKey> closing_;     // let go, but the disk does not answer for the last row
   int64_t left_rows_want_room_ = 0;  // at the last look
+  int64_t members_want_room_ = 0;    // the same
+  Chains chains_;                    // whose members are not all known
   std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
   std::vector<TailId> dirty_;
   Bytes exposed_;                               // delivered since the rows were last written
@@ -276,6 +296,7 @@ class Steward {
   MonoTime room_at_ = kNever;
   MonoTime closing_at_ = kNever;
   MonoTime recheck_at_ = kNever;
+  MonoTime chains_at_ = kNever;
   bool hints_postponed_ = false;
   bool first_look_ = false;
   bool stopping_ = false;

@@ -255,12 +255,25 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
     world_.disk.close(*handle);
     return unreadable;
   }
-  file.moved = true;
-  file.leaving = true;
-  file.quiet_since = now_;
-  leaving_.insert(file.key);
-  leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+  follow_without_name(file);
   return true;
+}
+
+// A hundred rotations a second leave eight million rows a day behind, and every new file is
+// compared with those of its path.
+void Steward::forget_generations(const std::string& path) {
+  std::vector<int64_t> absent;
+  for (int64_t row : rows_.rows_of_path(path)) {
+    const auto left = left_.find(row);
+    if (left != left_.end() && left->second.place == LeftRow::Place::kAbsent) absent.push_back(row);
+  }
+  if (absent.size() <= kGoneRowsPerPath) return;
+  std::sort(absent.begin(), absent.end());  // by age
+  absent.resize(absent.size() - kGoneRowsPerPath);
+  for (int64_t row : absent) {
+    left_.erase(row);
+    rows_.erase(row);
+  }
 }
 
 void Steward::expire_left_rows() {

@@ -21,6 +21,7 @@ bool holds(const std::vector<std::string>& names, const std::string& path) {
 }  // namespace
 
 void Steward::apply(std::vector<CatalogueEvent>& events) {
+  for (const CatalogueEvent& event : events) note_chain(event);
   for (const CatalogueEvent& event : events) {
     switch (event.kind) {
       case Kind::kAppeared:
@@ -144,7 +145,10 @@ void Steward::open_path(const std::string& path) {
   if (!stat.ok()) return could_not_open(path, stat.error());
   if (!usable) return;  // it was replaced since the look; the next look says by what
   // Else the name would stay with this file when it moves on: the catalogue would speak of another.
-  if (const auto before = catalogue_.correct(path, *stat)) lose_name(path, *before);
+  if (const auto before = catalogue_.correct(path, *stat)) {
+    expect_members(path, stat->birth_ns);
+    lose_name(path, *before);
+  }
   if (!followed) return follow_opened(path, *handle, *stat);
   // Another name was faster: the file was renamed between the look and the open.
   unopened_.erase(path);

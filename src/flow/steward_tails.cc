@@ -163,9 +163,11 @@ void Steward::make_room() {
   room_at_ = kNever;
   retry_unopened(true);
   follow_left_rows();
+  if (members_want_room_ > 0) chains_at_ = now_;
+  search_chains();
   auto wanted = std::count_if(unopened_.begin(), unopened_.end(),
                               [](const auto& each) { return each.second.wants_room; });
-  wanted += left_rows_want_room_;
+  wanted += left_rows_want_room_ + members_want_room_;
   if (wanted == 0) return;
   room_at_ = now_ + kRoomPause;
   std::vector<FileKey> victims;
@@ -253,6 +255,7 @@ void Steward::close_file(FollowedFile& file) {
     rows_.put(row);
     leave_row(number, file.unlinked, now_);
   }
+  if (gone && file.unlinked) forget_generations(file.path);
   rows_changed();
   file.state = FollowedFile::State::kOpen;
   if (!delivered) return;

@@ -31,7 +31,7 @@ class Delivery(World):
         receiver = self.verifying_receiver()
         agent = self.agent(receiver.url)
         ledger = self.generate("--files", "4", "--shape", "nginx", "--rate", "4MB/s",
-                               "--duration", "7s", "--rotate", "rename", "--rotate-every", "2s")
+                               "--duration", "7s", "--rotate", "rename", "--rotate-every", "1s")
         self.wait_lines(receiver, ledger["lines"])
         self.assertEqual(agent.stop(), 0, agent.text())
         self.check_complete(self.report_of(receiver))

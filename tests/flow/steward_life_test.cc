@@ -6,7 +6,21 @@
 namespace sluice {
 namespace {
 
-class StewardLifeTest : public StewardTest {};
+LineList sorted(LineList all) {
+  std::sort(all.begin(), all.end());
+  return all;
+}
+
+class StewardLifeTest : public StewardTest {
+ protected:
+  // What logrotate does with `rotate 3`.
+  void rotate() {
+    for (int old = 3; old > 0; --old) {
+      const std::string from = old == 1 ? "/l/a.log" : "/l/a.log." + std::to_string(old - 1);
+      if (disk_.exists(from)) disk_.rename(from, "/l/a.log." + std::to_string(old));
+    }
+  }
+};
 
 TEST_F(StewardLifeTest, DEL_1_UnlinkedWhileItMakesRoomForAnotherItIsStillHeard) {
   StewardSettings settings = settings_for(source({"/l/*.log"}));
@@ -54,6 +68,133 @@ TEST_F(StewardLifeTest, ROT_12_RotatedOnWhileItIsSearchedForItIsStillFound) {
   LineList all = lines();
   std::sort(all.begin(), all.end());
   EXPECT_EQ(all, (LineList{"1\n", "2\n", "3\n"}));
+}
+
+TEST_F(StewardLifeTest, ROT_11_TwoRotationsBetweenTwoLooksLoseAndDoubleNothing) {
+  agent();
+  disk_.append("/l/a.log.1", "from before\n");
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  disk_.append("/l/a.log", "2\n");
+  rotate();
+  disk_.append("/l/a.log", "3\n");
+  rotate();
+  disk_.append("/l/a.log", "4\nunfinished");
+  rotate();
+  disk_.append("/l/a.log", "5\n");
+  stand().run(1_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"1\n", "2\n", "3\n", "4\n", "5\n", "unfinished"}));
+  EXPECT_EQ(stand().lines.size(), 1U) << "the oldest is from before";
+  stand().run(100_s);
+  disk_.append("/l/a.log.2", "late\n");  // its writer was not told
+  stand().run(12_s);
+  EXPECT_EQ(lines().back(), "late\n");
+  EXPECT_EQ(lines().size(), 7U);
+}
+
+TEST_F(StewardLifeTest, ROT_11_WhatWasRotatedUnseenIsFoundAlsoIfTheNameIsNotThereAnyMore) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  rotate();
+  disk_.append("/l/a.log", "2\n");
+  rotate();
+  stand().run(1_s);
+  EXPECT_EQ(lines(), (LineList{"1\n", "2\n"}));
+}
+
+TEST_F(StewardLifeTest, ROT_12_WhatWasMadeAndRotatedWhileDownIsFoundAfterTheRestart) {
+  agent();
+  disk_.append("/l/a.log.1", "from before\n");
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  stand().crash();
+  rotate();
+  disk_.append("/l/a.log", "2\n");
+  rotate();
+  disk_.append("/l/a.log", "3\n");
+  stand().start();
+  stand().run(1_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"1\n", "2\n", "3\n"}));
+  EXPECT_EQ(stand().lines.size(), 1U);
+  stand().crash();
+  stand().start();
+  stand().run(1_s);
+  EXPECT_LE(lines().size(), 5U) << "only what was not stored comes again";
+}
+
+TEST_F(StewardLifeTest, ROT_11_CompressedAndForeignFilesAreNotTakenForRotatedOnes) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  rotate();
+  disk_.append("/l/a.log.7", "\x1f\x8b compressed\n");
+  disk_.append("/l/a.log.1.gz", "compressed\n");
+  disk_.append("/l/a.log.swp", "of an editor\n");
+  disk_.append("/l/b.log.1", "of another name\n");
+  disk_.append("/l/a.log", "2\n");
+  stand().run(12_s);
+  EXPECT_EQ(lines(), (LineList{"1\n", "2\n"}));
+  EXPECT_EQ(stand().lines.size(), 1U);
+}
+
+TEST_F(StewardLifeTest, ROT_11_ADirectoryInMotionIsSearchedUntilItIsStill) {
+  agent();
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  rotate();
+  disk_.append("/l/a.log", "2\n");
+  rotate();
+  disk_.append("/l/a.log", "3\n");
+  int turns = 3;
+  disk_.on_stat = [&](const std::string& path) {
+    if (path != "/l/a.log.1" || --turns <= 0) return;
+    rotate();
+    disk_.append("/l/a.log", "more " + std::to_string(turns) + "\n");
+  };
+  stand().run(1_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"1\n", "2\n", "3\n", "more 1\n", "more 2\n"}));
+}
+
+TEST_F(StewardLifeTest, ROT_11_WithoutDescriptorsTheFilesWaitForThem) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.open_files_max = 1;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  rotate();
+  disk_.append("/l/a.log", "2\n");
+  rotate();
+  disk_.append("/l/a.log", "3\n");
+  rotate();
+  disk_.append("/l/a.log", "4\n");
+  stand().run(10_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"1\n", "2\n", "3\n", "4\n"}));
+}
+
+TEST_F(StewardLifeTest, ROT_22_ManyRotationsLeaveFewRowsBehind) {
+  agent();
+  stand().start();
+  LineList all;
+  for (int i = 100; i < 400; ++i) {
+    rotate();
+    disk_.append("/l/a.log", std::to_string(i) + "\n");
+    all.push_back(std::to_string(i) + "\n");
+    stand().run(10_ms);
+  }
+  stand().run(20_s);
+  EXPECT_EQ(lines(), all);
+  EXPECT_LE(store_.rows.size(), Steward::kGoneRowsPerPath + 4);
+  stand().crash();
+  stand().start();
+  stand().run(20_s);
+  EXPECT_EQ(lines(), all);
 }
 
 }  // namespace

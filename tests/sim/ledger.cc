@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <utility>
 
 #include "flow/discover/identity.h"
 #include "sluice/check.h"
@@ -57,6 +58,11 @@ void Ledger::adopted(const TailSpec& spec) {
   witness_.see("steward  adopts file #%ld as tail %ld for d%ld at %ld, epoch %ld", inode->serial,
                spec.tail.value, spec.destination.value, spec.start.value, spec.epoch.value);
   if (spec.rotated) witness_.saw(Rare::kNameless);
+  if (std::exchange(inode->unknown[tail.destination], false)) {
+    // Found all the same: owed from here on, or from where "from: end" once began.
+    inode->life->at[tail.destination].excused = {};
+    if (plan_.from_end) inode->life->at[tail.destination].excused.add(0, spec.start.value);
+  }
   if (spec.start == FileOffset(0)) return;
   witness_.saw(Rare::kRowResumed);
   Life* life = life_with(*inode, spec.start, marker_hash(spec.marker), spec.marker.size);

@@ -115,6 +115,13 @@ std::vector<int64_t> CheckpointRows::free_rows_of_inode(uint64_t inode) const {
   return rows;
 }
 
+std::vector<int64_t> CheckpointRows::rows_of_path(const std::string& path) const {
+  std::vector<int64_t> rows;
+  const auto [begin, end] = by_path_.equal_range(path);
+  for (auto it = begin; it != end; ++it) rows.push_back(it->second);
+  return rows;
+}
+
 std::vector<int64_t> CheckpointRows::free_rows() const {
   std::vector<int64_t> rows;
   for (const auto& [number, entry] : entries_) {
@@ -122,6 +129,21 @@ std::vector<int64_t> CheckpointRows::free_rows() const {
   }
   std::sort(rows.begin(), rows.end());  // the same order in every run
   return rows;
+}
+
+bool CheckpointRows::knows(uint64_t inode, int64_t birth_ns) const {
+  const auto [begin, end] = by_inode_.equal_range(inode);
+  return birth_ns != 0 && std::any_of(begin, end, [&](const auto& each) {
+           return at(each.second).identity.birth_ns == birth_ns;
+         });
+}
+
+int64_t CheckpointRows::newest_birth(const std::string& path) const {
+  int64_t newest = 0;
+  const auto [begin, end] = by_path_.equal_range(path);
+  for (auto it = begin; it != end; ++it)
+    newest = std::max(newest, at(it->second).identity.birth_ns);
+  return newest;
 }
 
 bool CheckpointRows::knows_source(const std::string& name) const {

@@ -49,7 +49,12 @@ class CheckpointRows {
                                             const std::string& path) const;
   // Free rows that name this inode, of all destinations.
   std::vector<int64_t> free_rows_of_inode(uint64_t inode) const;
+  std::vector<int64_t> rows_of_path(const std::string& path) const;  // free or not
   std::vector<int64_t> free_rows() const;
+  // Whether any row speaks of this very file; false where births are not known.
+  bool knows(uint64_t inode, int64_t birth_ns) const;
+  // Birth of the youngest file that was followed as `path`; 0 if there is none or it is not known.
+  int64_t newest_birth(const std::string& path) const;
   bool knows_inode(uint64_t inode) const { return by_inode_.contains(inode); }
 
   // Whether a source was ever followed. Such notes are rows without a destination.

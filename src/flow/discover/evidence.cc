@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <span>
+#include <string_view>
 
 namespace sluice {
 namespace {
@@ -41,6 +42,16 @@ Result<Marker> read_marker(Disk& disk, FileHandle file, FileOffset offset) {
   if (!bytes.ok()) return bytes.error();
   if (*bytes < marker.size) return Error{Errc::kNotFound, 0, "marker: the file is shorter"};
   return marker;
+}
+
+bool looks_compressed(std::span<const std::byte> head) {
+  constexpr std::array<std::string_view, 5> kMagics = {"\x1f\x8b", "\x28\xb5\x2f\xfd",
+                                                       "\xfd"
+                                                       "7zXZ",
+                                                       "BZh", "\x04\x22\x4d\x18"};
+  const std::string_view text(reinterpret_cast<const char*>(head.data()), head.size());
+  return std::any_of(kMagics.begin(), kMagics.end(),
+                     [&](std::string_view magic) { return text.starts_with(magic); });
 }
 
 MarkerReader marker_reader(Disk& disk, FileHandle file, bool* unreadable) {

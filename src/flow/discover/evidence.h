@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "flow/discover/identity.h"
@@ -24,6 +25,8 @@ namespace sluice {
 Result<std::vector<std::byte>> read_head(Disk& disk, FileHandle file);
 // The bytes before `offset`, at most Marker::kBytesMax.
 Result<Marker> read_marker(Disk& disk, FileHandle file, FileOffset offset);
+// gzip, zstd, xz, bzip2 or lz4, by its first bytes: no text.
+bool looks_compressed(std::span<const std::byte> head);
 // For judge() and match().
 // `unreadable`, if given, is set when the disk fails: "cannot be read" is not "is another content".
 MarkerReader marker_reader(Disk& disk, FileHandle file, bool* unreadable = nullptr);

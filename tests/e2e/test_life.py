@@ -1,0 +1,24 @@
+"""The life of a file by rows of the catalogue of scenarios: found, rotated, truncated, deleted."""
+import test_delivery
+from world import World
+
+
+class Life(World):
+    check_complete = test_delivery.Delivery.check_complete
+
+    def rotate_fast(self, every, keep, duration):
+        receiver = self.verifying_receiver()
+        agent = self.agent(receiver.url)
+        agent.wait_said("running")
+        ledger = self.generate("--shape", "nginx", "--rate", "2MB/s", "--duration", duration,
+                               "--rotate", "rename", "--rotate-every", every, "--keep", keep)
+        self.wait_lines(receiver, ledger["lines"])
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.check_complete(self.report_of(receiver))
+
+    def test_ROT_22_a_hundred_rotations_a_second(self):
+        self.rotate_fast("10ms", "20", "5s")
+
+    def test_ROT_11_rotations_that_no_pattern_follows(self):
+        # Faster than anybody looks: most files are rotated before they were seen.
+        self.rotate_fast("2ms", "100", "2s")
