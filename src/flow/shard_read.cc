@@ -63,9 +63,16 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
                       MonoTime now, WallTime wall) {
   Tail& tail = seat.tail;
   const auto all = as_text(buffer.text_with_head(wish.marker_bytes)).first(read_bytes);
-  if (tail.look(all.first(std::min<size_t>(read_bytes, wish.marker_bytes))) == Look::kReplaced) {
-    replace_content(seat, now);
-    return false;
+  const auto head = all.first(std::min<size_t>(read_bytes, wish.marker_bytes));
+  switch (tail.look(head)) {
+    case Look::kSame:
+      break;
+    case Look::kDoubtful:
+      tail.read_short(head.size());
+      return false;
+    case Look::kReplaced:
+      replace_content(seat, now);
+      return false;
   }
   const auto text = all.subspan(wish.marker_bytes);
   const bool reached_end =

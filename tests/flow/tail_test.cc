@@ -69,7 +69,7 @@ TEST(Tail, EveryReadBeginsAtTheMarkerAndComparesIt) {
   EXPECT_EQ(wish.marker_bytes, 64U);
   EXPECT_EQ(tail.look(bytes(text.substr(46))), Look::kSame);
   EXPECT_EQ(tail.look(bytes(text.substr(45, 64))), Look::kReplaced) << "regrown with other bytes";
-  EXPECT_EQ(tail.look(bytes(text.substr(46, 63))), Look::kReplaced) << "shorter than before";
+  EXPECT_EQ(tail.look(bytes(text.substr(46, 63))), Look::kDoubtful) << "shorter, or a short read";
 }
 
 TEST(Tail, ReplacedContentBeginsTheNextEpochAtZero) {
@@ -124,6 +124,43 @@ TEST(Tail, AFailedReadPausesAndIsTriedAgain) {
   EXPECT_EQ(tail.mode(), TailMode::kPaused);
   tail.tick(MonoTime(0) + 1_s);
   EXPECT_EQ(tail.mode(), TailMode::kReady);
+}
+
+TEST(Tail, AReadThatEndsEarlyIsNoTruncation) {
+  const std::string text = "some line of text\n";
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(18_B, bytes(text), MonoTime(0));
+  (void)tail.begin_read(MonoTime(0));
+  ASSERT_EQ(tail.look(bytes("some")), Look::kDoubtful);
+  tail.read_short(4);
+  const ReadWish probe = tail.begin_read(MonoTime(0));
+  EXPECT_EQ(probe.offset, FileOffset(4));
+  EXPECT_EQ(probe.marker_bytes, 14U);
+  ASSERT_EQ(tail.look(bytes(" ")), Look::kDoubtful) << "there is more, so it was a short read";
+  tail.read_short(1);
+  const ReadWish whole = tail.begin_read(MonoTime(0));
+  EXPECT_EQ(whole.offset, FileOffset(0));
+  EXPECT_EQ(whole.marker_bytes, 18U);
+  EXPECT_EQ(tail.look(bytes(text)), Look::kSame);
+}
+
+TEST(Tail, AFileThatEndsInsideTheMarkerWasTruncated) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(8_B, bytes("one\ntwo\n"), MonoTime(0));
+  (void)tail.begin_read(MonoTime(0));
+  ASSERT_EQ(tail.look(bytes("one\n")), Look::kDoubtful);
+  tail.read_short(4);
+  (void)tail.begin_read(MonoTime(0));
+  ASSERT_EQ(tail.look({}), Look::kReplaced);
+  (void)tail.replaced(origin_of(Epoch(1)), MonoTime(0));
+  const ReadWish wish = tail.begin_read(MonoTime(0));
+  EXPECT_EQ(wish.offset, FileOffset(0));
+  EXPECT_EQ(wish.marker_bytes, 0U);
+  tail.took(4_B, bytes("new\n"), MonoTime(0));
+  (void)tail.begin_read(MonoTime(0));
+  EXPECT_EQ(tail.look({}), Look::kReplaced) << "nothing at all is no short read";
 }
 
 TEST(Tail, KnowsWhetherItStandsInsideALine) {

@@ -42,7 +42,7 @@ int32_t SimIo::copy(const ReadRequest& request) {
   const std::string& content = inode->life->content;
   const auto at = std::min(static_cast<size_t>(request.offset.value), content.size());
   size_t bytes = std::min(request.into.size(), content.size() - at);
-  constexpr size_t kLeast = Marker::kBytesMax + 1;
+  constexpr size_t kLeast = 1;
   if (faults && bytes > kLeast && dice_.chance(plan_.short_read)) {
     witness_.saw(Rare::kShortRead);
     bytes = kLeast + dice_.below(bytes - kLeast);

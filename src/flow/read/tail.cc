@@ -35,8 +35,8 @@ ReadWish Tail::begin_read(MonoTime now) {
   mode_ = TailMode::kReading;
   woken_ = false;
   ReadWish wish;
-  wish.offset = position_ - Bytes(marker_.size);
-  wish.marker_bytes = marker_.size;
+  wish.offset = position_ - Bytes(marker_.size - probe_at_);
+  wish.marker_bytes = marker_.size - probe_at_;
   wish.oversize = oversize_;
   wish.flush_unfinished = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
                                           planted(Planted::kPartialWithoutGrace));
@@ -45,10 +45,12 @@ ReadWish Tail::begin_read(MonoTime now) {
 
 Look Tail::look(std::span<const uint8_t> head) const {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can be looked at");
-  if (head.size() < marker_.size) return Look::kReplaced;
-  if (planted(Planted::kTruncationBySizeOnly)) return Look::kSame;
-  const bool same = std::memcmp(head.data(), marker_.bytes.data(), marker_.size) == 0;
-  return same ? Look::kSame : Look::kReplaced;
+  if (probe_at_ > 0) return head.empty() ? Look::kReplaced : Look::kDoubtful;
+  if (head.empty() && marker_.size > 0) return Look::kReplaced;
+  const size_t bytes = std::min<size_t>(head.size(), marker_.size);
+  const bool same = std::memcmp(head.data(), marker_.bytes.data(), bytes) == 0;
+  if (!same && !planted(Planted::kTruncationBySizeOnly)) return Look::kReplaced;
+  return bytes < marker_.size ? Look::kDoubtful : Look::kSame;
 }
 
 void Tail::remember(std::span<const uint8_t> before) {
@@ -106,6 +108,13 @@ void Tail::read_void() {
   mode_ = TailMode::kReady;
 }
 
+void Tail::read_short(size_t bytes) {
+  read_void();
+  SLUICE_CHECK(bytes > 0 && bytes <= marker_.size, "a short read ends inside the marker");
+  // After a probe that found more, the whole marker is compared again: it may be another content.
+  probe_at_ = probe_at_ > 0 ? 0 : static_cast<uint32_t>(bytes);
+}
+
 Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can find other content");
   SLUICE_CHECK(origin->epoch > origin_->epoch, "epochs grow");
@@ -113,6 +122,7 @@ Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   old_origins_.push_back(std::move(origin_));
   origin_ = std::move(origin);
   position_ = FileOffset(0);
+  probe_at_ = 0;
   marker_ = Marker{};
   unfinished_bytes_ = 0;
   oversize_ = false;

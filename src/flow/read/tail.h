@@ -54,7 +54,8 @@ struct ReadWish {
 // What the first bytes of a read say about the content.
 enum class Look : uint8_t {
   kSame,      // the bytes before the position are the ones that were there
-  kReplaced,  // fewer or other bytes: truncated, or truncated and regrown
+  kDoubtful,  // fewer bytes: truncated, or the read ended early (a signal, a network)
+  kReplaced,  // other bytes, or the end: truncated, or truncated and regrown
 };
 
 class Tail {
@@ -88,6 +89,9 @@ class Tail {
   void read_failed(MonoTime now);
   // Nothing was learned (no room for the block, a retry of the same read is needed).
   void read_void();
+  // Fewer bytes came than are known to lie there: the next read begins behind them. Only if it
+  // finds the end is the file shorter than it was.
+  void read_short(size_t bytes);
 
   // Begins the next epoch at offset 0; ends the read. Returns the bytes known to be there and not
   // taken.
@@ -122,6 +126,7 @@ class Tail {
   std::vector<std::unique_ptr<TailOrigin>> old_origins_;
   FileOffset position_;
   Marker marker_;
+  uint32_t probe_at_ = 0;  // of the marker; not 0: the next read only asks whether the file ends
   size_t unfinished_bytes_ = 0;
   MonoTime last_growth_;
   MonoTime paused_until_{0};
