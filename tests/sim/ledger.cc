@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "flow/discover/identity.h"
+#include "readable_text.h"
 #include "sluice/check.h"
 
 namespace sluice::sim {
@@ -202,7 +203,8 @@ bool Ledger::advance(std::vector<Cursor>& cursors, const Parcel& parcel, const B
 bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
   const std::string& content = cursor.life->content;
   const auto at = static_cast<size_t>(record.offset);
-  if (content.compare(at, record.line.size(), record.line) != 0) return false;
+  if (content.compare(at, record.line.size(), record.line) != 0)
+    return matches_replaced(cursor, record);
   size_t end = at + record.line.size();
   const auto is = [&](size_t where, char c) {
     return where < content.size() && content[where] == c;
@@ -219,6 +221,20 @@ bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
     ++end;
   }
   cursor.at = static_cast<int64_t>(end);
+  return cursor.at <= cursor.end;
+}
+
+// The same for a whole line with bytes that are no UTF-8.
+bool Ledger::matches_replaced(Cursor& cursor, const BodyRecord& record) const {
+  const std::string& content = cursor.life->content;
+  const size_t newline = content.find('\n', static_cast<size_t>(record.offset));
+  if (record.partial || newline == content.npos) return false;
+  std::string_view line = std::string_view(content).substr(
+      static_cast<size_t>(record.offset), newline - static_cast<size_t>(record.offset));
+  if (plan_.strip_cr && line.ends_with('\r')) line.remove_suffix(1);
+  if (readable_text(line) != record.line) return false;
+  cursor.may_skip = 0;
+  cursor.at = static_cast<int64_t>(newline) + 1;
   return cursor.at <= cursor.end;
 }
 

@@ -99,6 +99,7 @@ class Ledger {
   void check_body(uint32_t destination, const Parcel& parcel);
   bool advance(std::vector<Cursor>& cursors, const Parcel& parcel, const BodyRecord& record);
   bool matches(Cursor& cursor, const BodyRecord& record) const;
+  bool matches_replaced(Cursor& cursor, const BodyRecord& record) const;
   void check_not_twice(uint32_t destination, const Parcel& parcel, const Span& span);
   void check_order(uint32_t destination, const Span& span);
   void check_epoch(TailFacts& tail, const LineBlock& block, Life& life);

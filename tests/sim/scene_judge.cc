@@ -8,6 +8,7 @@
 #include <cstdlib>
 
 #include "scene.h"
+#include "sluice/planted.h"
 
 namespace sluice::sim {
 
@@ -90,7 +91,18 @@ void cast_actors(Plan& plan, int cast) {
   }
 }
 
+// SLUICE_PLANTED=NAME in a build with planted bugs: which scenes notice that one?
+void plant() {
+#ifdef SLUICE_PLANTED_BUGS
+  const char* name = std::getenv("SLUICE_PLANTED");
+  for (size_t i = 0; name != nullptr && i < kPlantedNames.size(); ++i) {
+    if (std::string_view(name) == kPlantedNames[i]) g_planted = static_cast<Planted>(i);
+  }
+#endif
+}
+
 Plan plan_of(int cast, const std::function<void(Plan&)>& change) {
+  plant();
   Plan plan = scene_plan();
   cast_actors(plan, cast);
   if (change) change(plan);
