@@ -9,6 +9,8 @@ import re
 import subprocess
 import sys
 
+import scenarios
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COLUMNS_MAX = 100
 FILE_LINES_MAX = 600
@@ -129,6 +131,8 @@ def main():
     for path in files:
         check_file(path)
     check_dead_headers(files)
+    for line, text in scenarios.problems():
+        say(scenarios.PAGE, line, text)
     for problem in problems:
         print(problem)
     print(f"tidy: {len(files)} files, {len(problems)} problems")

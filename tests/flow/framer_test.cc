@@ -66,7 +66,7 @@ TEST(Framer, TheLastLineOfAFileThatIsDoneIsTakenAsPartial) {
   EXPECT_EQ(out.unfinished, 0U);
 }
 
-TEST(Framer, ALineOfExactlyTheBoundStaysWholeAndOneByteMoreIsSplit) {
+TEST(Framer, LIN_7_ALineOfExactlyTheBoundStaysWholeAndOneByteMoreIsSplit) {
   const std::string at = std::string(10, 'a') + "\n";
   const std::string over = std::string(11, 'b') + "\n";
   for (const size_t window : {11U, 12U, 13U, 64U}) {
@@ -82,7 +82,7 @@ TEST(Framer, ALineLongerThanTheWindowButWithinTheBoundIsReadWithMoreRoom) {
   EXPECT_EQ(out.lines, (std::vector<std::string>{"a\n", line, "b\n"}));
 }
 
-TEST(Framer, APieceNeverEndsInsideACharacter) {
+TEST(Framer, LIN_12_APieceNeverEndsInsideACharacter) {
   std::string line;
   for (int i = 0; i < 50; ++i) line += "\xF0\x9F\x8C\x8A";
   const Framed out = read_all(line + "\n", 1000, {.line_bytes_max = 10}, 16);

@@ -97,7 +97,7 @@ TEST(Identity, ContentThatRegrewPastTheOffsetIsNew) {
   EXPECT_EQ(judge_now(row, file), Kinship::kReplaced);
 }
 
-TEST(Identity, AnEqualBannerDoesNotHideNewContent) {
+TEST(Identity, ROT_18_AnEqualBannerDoesNotHideNewContent) {
   const std::string banner(2'000, '#');
   PresentFile file{banner + lines(1, 100)};
   const CheckpointRow row = file.row(3'000);

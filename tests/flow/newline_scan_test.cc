@@ -54,7 +54,8 @@ TEST(NewlineScan, NothingIsFoundInNothing) {
   });
 }
 
-TEST(NewlineScan, EveryKernelAgreesWithTheDefinitionAtEveryAlignmentAndSizeBetweenGuardPages) {
+TEST(NewlineScan,
+     LIN_9_EveryKernelAgreesWithTheDefinitionAtEveryAlignmentAndSizeBetweenGuardPages) {
   GuardedBuffer buffer(4096);
   for_each_simd_target([&] {
     std::mt19937 random(20261122);

@@ -71,7 +71,7 @@ class StewardDiskTest : public testing::Test {
   std::unique_ptr<StewardStand> stand_;
 };
 
-TEST_F(StewardDiskTest, FollowsNewFilesInNewDirectories) {
+TEST_F(StewardDiskTest, DSC_10_FollowsNewFilesInNewDirectories) {
   agent("/**/*.log");
   append("/a.log", "1\n");
   fs::create_directories(root_ + "/x/y");
@@ -112,7 +112,7 @@ TEST_F(StewardDiskTest, FollowsCopyAndTruncate) {
   EXPECT_EQ(lines("/a.log"), (LineList{"1\n", "2\n", "3\n", "4\n", "5\n"}));
 }
 
-TEST_F(StewardDiskTest, ADeletedFileIsDeliveredAndItsSpaceGivenBack) {
+TEST_F(StewardDiskTest, DEL_3_ADeletedFileIsDeliveredAndItsSpaceGivenBack) {
   agent("/*.log");
   stand().answering = false;
   append("/a.log", "1\n2\n");
@@ -126,7 +126,7 @@ TEST_F(StewardDiskTest, ADeletedFileIsDeliveredAndItsSpaceGivenBack) {
   EXPECT_EQ(open_descriptors_below(root_), 0U);
 }
 
-TEST_F(StewardDiskTest, ADirectoryThatIsRemovedAndMadeAgainIsFollowedAgain) {
+TEST_F(StewardDiskTest, DEL_4_ADirectoryThatIsRemovedAndMadeAgainIsFollowedAgain) {
   fs::create_directory(root_ + "/app");
   append("/app/a.log", "1\n");
   agent("/app/*.log");
@@ -141,7 +141,7 @@ TEST_F(StewardDiskTest, ADirectoryThatIsRemovedAndMadeAgainIsFollowedAgain) {
   EXPECT_EQ(lines("/app/a.log"), (LineList{"1\n", "2\n", "3\n"}));
 }
 
-TEST_F(StewardDiskTest, LinksFifosAndHardLinksAreNoSecondCopies) {
+TEST_F(StewardDiskTest, DSC_12_LinksFifosAndHardLinksAreNoSecondCopies) {
   fs::create_directory(root_ + "/data");
   append("/data/0", "1\n");
   fs::create_symlink(root_ + "/data/0", root_ + "/a.log");

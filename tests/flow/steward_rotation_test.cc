@@ -200,7 +200,7 @@ TEST_F(StewardRotationTest, AFileThatIsRotatedBeforeItsFirstAckIsFoundToo) {
   EXPECT_EQ(lines(), LineList{"1\n"});
 }
 
-TEST_F(StewardRotationTest, FiveRotationsWhileDownLoseAndDoubleNothing) {
+TEST_F(StewardRotationTest, ROT_12_FiveRotationsWhileDownLoseAndDoubleNothing) {
   agent({"/l/a.log*"});
   disk_.append("/l/a.log", "0\n");
   stand().start();
@@ -293,7 +293,7 @@ TEST_F(StewardRotationTest, NewLinesMayComeHomeBeforeTheWordOfTheirEpoch) {
   EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(4));
 }
 
-TEST_F(StewardRotationTest, ARetargetedLinkFinishesTheOldAndFollowsTheNew) {
+TEST_F(StewardRotationTest, ROT_19_ARetargetedLinkFinishesTheOldAndFollowsTheNew) {
   disk_.make_directories("/data");
   disk_.append("/data/0", "0\n");
   disk_.symlink("/data/0", "/l/a.log");
@@ -344,7 +344,7 @@ TEST_F(StewardRotationTest, AHeadThatIsEditedInPlaceDoesNotStopCheckpoints) {
   EXPECT_EQ(lines().size(), 6U);
 }
 
-TEST_F(StewardRotationTest, AnOverlayThatCopiesAFileUpChangesNothing) {
+TEST_F(StewardRotationTest, DSC_18_AnOverlayThatCopiesAFileUpChangesNothing) {
   agent();
   std::string text;
   for (int i = 0; i < 50; ++i) text += "line " + std::to_string(i) + "\n";
@@ -357,7 +357,7 @@ TEST_F(StewardRotationTest, AnOverlayThatCopiesAFileUpChangesNothing) {
   EXPECT_EQ(lines().size(), 51U);
 }
 
-TEST_F(StewardRotationTest, ARebootThatRenumbersDevicesRepeatsNothing) {
+TEST_F(StewardRotationTest, CRA_10_ARebootThatRenumbersDevicesRepeatsNothing) {
   agent();
   disk_.append("/l/a.log", "1\n");
   stand().start();

@@ -183,7 +183,7 @@ TEST_F(InotifyFeedTest, ANameThatRefersToANewDirectoryIsWatchedThere) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "other+"), 0);
 }
 
-TEST_F(InotifyFeedTest, LostEventsAreAdmitted) {
+TEST_F(InotifyFeedTest, DSC_8_LostEventsAreAdmitted) {
   int limit = 0;
   std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> limit;
   if (limit <= 0 || limit > 100'000) GTEST_SKIP() << "the queue is too long to fill";

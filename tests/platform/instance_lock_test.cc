@@ -43,7 +43,7 @@ void kill_and_reap(pid_t child) {
   ::waitpid(child, &status, 0);
 }
 
-TEST(InstanceLock, TellsTheSecondWhoTheFirstIs) {
+TEST(InstanceLock, CRA_11_TellsTheSecondWhoTheFirstIs) {
   const ScratchDirectory scratch;
   const std::string directory = scratch.path("state");
   const pid_t holder = start_holder(directory);
@@ -57,7 +57,7 @@ TEST(InstanceLock, TellsTheSecondWhoTheFirstIs) {
   kill_and_reap(holder);
 }
 
-TEST(InstanceLock, IsFreeAtOnceAfterItsHolderWasKilled) {
+TEST(InstanceLock, CRA_11_IsFreeAtOnceAfterItsHolderWasKilled) {
   const ScratchDirectory scratch;
   for (int round = 0; round < 20; ++round) {
     kill_and_reap(start_holder(scratch.path()));

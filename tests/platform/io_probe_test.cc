@@ -93,7 +93,7 @@ TEST_F(IoProbeTest, PreadIsUsedWithoutANoteWhenItWasAskedFor) {
   EXPECT_EQ(backend_and_note(IoBackend::kPread, path_), "pread read 6: ");
 }
 
-TEST_F(IoProbeTest, FallsBackWhenSetupIsForbidden) {
+TEST_F(IoProbeTest, RES_4_FallsBackWhenSetupIsForbidden) {
   if (!probe_uring().usable) GTEST_SKIP() << "no io_uring on this machine";
   const std::string answer = in_child([&] {
     if (!forbid(SYS_io_uring_setup, EPERM)) return std::string("no seccomp");
@@ -104,7 +104,7 @@ TEST_F(IoProbeTest, FallsBackWhenSetupIsForbidden) {
             "(kernel.io_uring_disabled, or the seccomp profile of a container)");
 }
 
-TEST_F(IoProbeTest, FallsBackWhenTheKernelHasNoRing) {
+TEST_F(IoProbeTest, RES_4_FallsBackWhenTheKernelHasNoRing) {
   if (!probe_uring().usable) GTEST_SKIP() << "no io_uring on this machine";
   const std::string answer = in_child([&] {
     if (!forbid(SYS_io_uring_setup, ENOSYS)) return std::string("no seccomp");
@@ -115,7 +115,7 @@ TEST_F(IoProbeTest, FallsBackWhenTheKernelHasNoRing) {
             "(a kernel without io_uring, or a seccomp profile that hides it)");
 }
 
-TEST_F(IoProbeTest, FallsBackWhenOnlyEnteringTheRingIsForbidden) {
+TEST_F(IoProbeTest, RES_5_FallsBackWhenOnlyEnteringTheRingIsForbidden) {
   if (!probe_uring().usable) GTEST_SKIP() << "no io_uring on this machine";
   const std::string answer = in_child([&] {
     if (!forbid(SYS_io_uring_enter, EPERM)) return std::string("no seccomp");
@@ -124,7 +124,7 @@ TEST_F(IoProbeTest, FallsBackWhenOnlyEnteringTheRingIsForbidden) {
   EXPECT_EQ(answer.substr(0, 46), "pread read 6: reading with pread: io_uring_ent");
 }
 
-TEST_F(IoProbeTest, FallsBackWhenTheRingBecomesForbiddenAfterTheProbe) {
+TEST_F(IoProbeTest, RES_5_FallsBackWhenTheRingBecomesForbiddenAfterTheProbe) {
   if (!probe_uring().usable) GTEST_SKIP() << "no io_uring on this machine";
   const std::string answer = in_child([&] {
     const UringProbe probe = probe_uring();
@@ -143,7 +143,7 @@ TEST_F(IoProbeTest, AForbiddenRingThatWasAskedForIsAnError) {
   EXPECT_EQ(answer.substr(0, 7), "error: ");
 }
 
-TEST_F(IoProbeTest, ReadsThroughTheRingWithoutRegistrationWhenThatIsForbidden) {
+TEST_F(IoProbeTest, RES_5_ReadsThroughTheRingWithoutRegistrationWhenThatIsForbidden) {
   if (!probe_uring().usable) GTEST_SKIP() << "no io_uring on this machine";
   const std::string answer = in_child([&] {
     if (!forbid(SYS_io_uring_register, ENOMEM)) return std::string("no seccomp");

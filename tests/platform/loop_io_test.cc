@@ -80,7 +80,7 @@ TEST_P(LoopIoTest, ReportsErrorsOfTheRead) {
   EXPECT_EQ(read(FileHandle{write_only}, 0, buffer_).result, -EBADF);
 }
 
-TEST_P(LoopIoTest, RefusesReadsOverItsLimitUntilOneIsReaped) {
+TEST_P(LoopIoTest, RES_6_RefusesReadsOverItsLimitUntilOneIsReaped) {
   const FileHandle file = open(scratch_.append("log", "0123456789"));
   std::array<std::array<std::byte, 1>, 5> into{};
   EXPECT_EQ(io_->reads_in_flight_max(), 4U);
@@ -96,7 +96,7 @@ TEST_P(LoopIoTest, RefusesReadsOverItsLimitUntilOneIsReaped) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(next().result, 1);
 }
 
-TEST_P(LoopIoTest, AThousandReadsComeBackOnceEach) {
+TEST_P(LoopIoTest, RES_6_AThousandReadsComeBackOnceEach) {
   std::string text;
   for (int i = 0; i < 1000; ++i) text += std::to_string(100'000 + i) + "\n";
   const FileHandle file = open(scratch_.append("log", text));
@@ -225,7 +225,7 @@ TEST_P(LoopIoTest, ASignalHandlerMayWakeTheLoop) {
   ::sigaction(SIGUSR1, &before, nullptr);
 }
 
-TEST_P(LoopIoTest, CanBeDestroyedWithReadsInFlight) {
+TEST_P(LoopIoTest, RES_8_CanBeDestroyedWithReadsInFlight) {
   const FileHandle file = open(scratch_.append("log", std::string(1 << 20, 'x')));
   for (int round = 0; round < 50; ++round) {
     std::vector<std::byte> into(1 << 18);

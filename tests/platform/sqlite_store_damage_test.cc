@@ -109,7 +109,7 @@ TEST_F(DamagedStore, IsWholeBeforeItIsDamaged) {
   }
 }
 
-TEST_F(DamagedStore, CutAtAnyLengthIsSetAsideByName) {
+TEST_F(DamagedStore, CRA_3_CutAtAnyLengthIsSetAsideByName) {
   std::vector<size_t> lengths;
   for (size_t n = 0; n < 110; n += 3) lengths.push_back(n);
   for (int i = 0; i < 150; ++i) lengths.push_back(random_() % closed_.database.size());
@@ -123,7 +123,7 @@ TEST_F(DamagedStore, CutAtAnyLengthIsSetAsideByName) {
   }
 }
 
-TEST_F(DamagedStore, WithItsLogCutAnywhereGoesBackToAWholeCommit) {
+TEST_F(DamagedStore, CRA_3_WithItsLogCutAnywhereGoesBackToAWholeCommit) {
   for (int i = 0; i < 150; ++i) {
     StoreImage cut = killed_;
     cut.log.resize(random_() % cut.log.size());
@@ -136,7 +136,7 @@ TEST_F(DamagedStore, WithItsLogCutAnywhereGoesBackToAWholeCommit) {
   }
 }
 
-TEST_F(DamagedStore, WithAnyBitFlippedNeverYieldsAWrongPosition) {
+TEST_F(DamagedStore, CRA_5_WithAnyBitFlippedNeverYieldsAWrongPosition) {
   std::vector<size_t> positions;
   for (size_t n = 0; n < 100; ++n) positions.push_back(n);
   for (int i = 0; i < 500; ++i) positions.push_back(random_() % closed_.database.size());
@@ -153,7 +153,7 @@ TEST_F(DamagedStore, WithAnyBitFlippedNeverYieldsAWrongPosition) {
   EXPECT_GT(noticed, 300);
 }
 
-TEST_F(DamagedStore, WithAnyBitOfItsLogFlippedNeverYieldsAWrongPosition) {
+TEST_F(DamagedStore, CRA_5_WithAnyBitOfItsLogFlippedNeverYieldsAWrongPosition) {
   for (int i = 0; i < 300; ++i) {
     const size_t position = random_() % killed_.log.size();
     SCOPED_TRACE(position);
@@ -182,7 +182,7 @@ TEST_F(DamagedStore, KeepsTheRowsOnBothSidesOfABrokenPage) {
   EXPECT_EQ(store.salvage().kept_rows, static_cast<int64_t>(state.value().rows.size()));
 }
 
-TEST_F(DamagedStore, DropsAndCountsTheRowWhoseOffsetWasChanged) {
+TEST_F(DamagedStore, CRA_5_DropsAndCountsTheRowWhoseOffsetWasChanged) {
   place(directory_, closed_);
   sqlite3* db = nullptr;
   ASSERT_EQ(sqlite3_open((directory_ + "/checkpoints.db").c_str(), &db), SQLITE_OK);
@@ -199,7 +199,7 @@ TEST_F(DamagedStore, DropsAndCountsTheRowWhoseOffsetWasChanged) {
   expect_only_committed_rows(state.value());
 }
 
-TEST_F(DamagedStore, OfNulBytesOrForeignContentIsSetAside) {
+TEST_F(DamagedStore, CRA_4_OfNulBytesOrForeignContentIsSetAside) {
   const std::string foreign[] = {"", std::string(65536, '\0'), std::string(5000, 'x'),
                                  "SQLite format 3", closed_.database.substr(4096)};
   for (const std::string& content : foreign) {
@@ -227,7 +227,7 @@ TEST_F(DamagedStore, WithoutItsTablesOrWithOneMoreIsSetAside) {
   }
 }
 
-TEST_F(DamagedStore, DoesNotReplayTheLogOfADatabaseThatIsGone) {
+TEST_F(DamagedStore, CRA_6_DoesNotReplayTheLogOfADatabaseThatIsGone) {
   place(directory_, killed_);
   std::filesystem::remove(directory_ + "/checkpoints.db");
   const StoredState state = load_again(directory_);
@@ -268,7 +268,7 @@ TEST_F(DamagedStore, ThatIsADirectoryIsSetAsideToo) {
   EXPECT_FALSE(load_again(directory_).set_aside.empty());
 }
 
-TEST_F(DamagedStore, IgnoresAnUnfinishedNewFileBesideIt) {
+TEST_F(DamagedStore, CRA_6_IgnoresAnUnfinishedNewFileBesideIt) {
   place(directory_, closed_);
   write_whole(directory_ + "/checkpoints.db.new", "half of a new one");
   const StoredState state = load_again(directory_);

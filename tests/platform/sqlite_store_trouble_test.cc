@@ -162,7 +162,7 @@ void make_newer(const std::string& directory, bool close) {
   ASSERT_EQ(status, 0);
 }
 
-TEST(StoreInTrouble, RefusesANewerVersionAndLeavesItUntouched) {
+TEST(StoreInTrouble, CRA_7_RefusesANewerVersionAndLeavesItUntouched) {
   for (const bool closed : {true, false}) {
     SCOPED_TRACE(closed);
     const ScratchDirectory scratch;

@@ -167,7 +167,7 @@ TEST_F(SystemDiskTest, DirectoriesAreNotOpened) {
   EXPECT_EQ(disk_.open(scratch_.path("gone")).error().code, Errc::kNotFound);
 }
 
-TEST_F(SystemDiskTest, FifosSocketsAndDevicesNeverBlock) {
+TEST_F(SystemDiskTest, DSC_13_FifosSocketsAndDevicesNeverBlock) {
   ASSERT_EQ(::mkfifo(scratch_.path("fifo").c_str(), 0600), 0);
   const FileHandle fifo = open(scratch_.path("fifo"));  // nobody writes to it
   std::array<std::byte, 8> into{};
