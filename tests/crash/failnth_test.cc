@@ -79,7 +79,7 @@ struct Script {
 
 class FailNth : public testing::TestWithParam<std::tuple<Script, Seam, bool>> {};
 
-TEST_P(FailNth, EverythingArrivesWhicheverCallFails) {
+TEST_P(FailNth, RES_2_EverythingArrivesWhicheverCallFails) {
   const auto& [script, seam, from_then_on] = GetParam();
   for (int64_t n = 1; n <= kMostCalls; ++n) {
     NthFailure nth(seam, n, from_then_on);

@@ -46,6 +46,25 @@ class ManyFiles(World):
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(self.stats(receiver)["lines"], 110_000, "each line once")
 
+    def test_dsc_7_a_thousand_files_that_live_for_five_milliseconds(self):
+        inbox = self.inbox()
+        agent = self.agent_with_admin(inbox.url)
+        before = self.descriptors(agent)
+        for i in range(1000):
+            path = self.logs / f"short{i}.log"
+            path.write_text(f"short life {i}\n")
+            time.sleep(0.005)  # what is tried is this very age
+            path.unlink()
+        (self.logs / "last.log").write_text("last\n")
+        wait_until(lambda: "last" in inbox.lines(), "the agent goes on")
+        wait_until(lambda: self.descriptors(agent) <= before + 5, "deleted files are let go")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        lines = inbox.lines()
+        print(f"{len(lines) - 1} of 1000 were captured")
+        self.assertEqual(len(lines), len(set(lines)), "none twice")
+        self.assertLessEqual(set(lines), {f"short life {i}" for i in range(1000)} | {"last"})
+        self.assertGreater(len(lines), 100, "most can be opened in time")
+
     def test_res_9_ten_thousand_idle_files_cost_next_to_nothing(self):
         receiver = self.receiver("--count")
         self.write_files(10_000, 1)
