@@ -2,6 +2,7 @@
 #include "receive/log_writer.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -58,8 +59,10 @@ LogWriter::LogWriter(const GenerateOptions& options, const Ledger& past)
 Result<void> LogWriter::open() {
   for (Output& output : outputs_) {
     failed_path_ = output.file.path();
+    // An empty file is nobody's; it is there when a run ended before its stream's turn came.
     const bool is_new = output.stream.ledger().lines == 0;
-    if (is_new && ::access(failed_path_.c_str(), F_OK) == 0) {
+    struct stat status {};
+    if (is_new && ::stat(failed_path_.c_str(), &status) == 0 && status.st_size > 0) {
       return Error::from_errno("open", EEXIST);
     }
     if (auto opened = output.file.open(); !opened.ok()) return opened;

@@ -125,6 +125,14 @@ TEST_F(GenerateTest, AStackTraceIsNotCutByARotation) {
   }
 }
 
+TEST_F(GenerateTest, ASecondRunContinuesAlsoFilesThatGotNoLineYet) {
+  ASSERT_EQ(run({"--files", "4", "--lines", "4"}), 0);
+  ASSERT_EQ(file_content(logs_ + "/stream-0003.log"), "");
+  EXPECT_EQ(run({"--files", "4", "--bytes", "2MiB"}), 0) << message();
+  EXPECT_NE(file_content(logs_ + "/stream-0003.log"), "");
+  EXPECT_TRUE(verify().is_complete()) << verify().text();
+}
+
 TEST_F(GenerateTest, LiveModeWritesEvenlyAndStampsTheTimeOfWriting) {
   ASSERT_EQ(run({"--rate", "500lines/s", "--duration", "1s", "--files", "2"}), 0);
   EXPECT_NEAR(static_cast<double>(ledger().lines()), 500, 60);
