@@ -19,6 +19,7 @@
 
 #include "sluice/ids.h"
 #include "sluice/result.h"
+#include "sluice/row_ledger.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -33,7 +34,8 @@ struct CheckpointRow {
   uint32_t marker_bytes = 0;  // the last bytes before `offset`, hashed as in Marker
   uint64_t marker_hash = 0;
   WallTime updated;
-  bool gone = false;  // no name refers to it any more; forgotten after the grace time
+  bool gone = false;   // no name refers to it any more; forgotten after the grace time
+  RowLedger ledger{};  // for people; nothing that is delivered depends on it
 };
 
 struct StoredState {

@@ -44,16 +44,19 @@ void put(std::string& out, std::string_view text) {
   out += text;
 }
 
-int64_t hash(const std::string& bytes) {
-  return as_signed(XXH3_64bits_withSeed(bytes.data(), bytes.size(), kStoreVersion));
-}
-
 int bind_text(sqlite3_stmt* statement, int column, const std::string& text) {
   return sqlite3_bind_text64(statement, column + 1, text.data(), text.size(), SQLITE_STATIC,
                              SQLITE_UTF8);
 }
 
+// A row that version 1 wrote is still good, so the seed stays what it was.
+constexpr uint64_t kChecksumSeed = 1;
+
 }  // namespace
+
+int64_t checksum_of_bytes(std::string_view bytes) {
+  return as_signed(XXH3_64bits_withSeed(bytes.data(), bytes.size(), kChecksumSeed));
+}
 
 int64_t checksum_of(const CheckpointRow& row) {
   std::string bytes;
@@ -72,14 +75,14 @@ int64_t checksum_of(const CheckpointRow& row) {
   put(bytes, as_signed(row.marker_hash));
   put(bytes, row.updated.value);
   put(bytes, static_cast<int64_t>(row.gone));
-  return hash(bytes);
+  return checksum_of_bytes(bytes);
 }
 
 int64_t checksum_of_meta(std::string_view name, std::string_view value) {
   std::string bytes;
   put(bytes, name);
   put(bytes, value);
-  return hash(bytes);
+  return checksum_of_bytes(bytes);
 }
 
 int bind_row(sqlite3_stmt* upsert, const CheckpointRow& row) {

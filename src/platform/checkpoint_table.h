@@ -5,7 +5,7 @@
 // Out:     the same rows; a row whose checksum does not fit is reported as bad, never as a row.
 // Owns:    nothing.
 // Thread:  pure, apart from the statement that is passed in.
-// Limits:  format version 1; see CHECKPOINTS.md beside this file.
+// Limits:  format version 2; see CHECKPOINTS.md beside this file.
 // Fails:   reading answers false for a bad row.
 // Why so:  SQLite's own check proves that pages hang together, not that a number in them is the
 //          one that was written. One flipped bit in an offset would skip lines without a trace.
@@ -21,7 +21,9 @@
 
 namespace sluice {
 
-inline constexpr int32_t kStoreVersion = 1;
+inline constexpr int32_t kStoreVersion = 2;
+// Version 2 added the table `ledger`; the rows of the checkpoints did not change.
+inline constexpr int32_t kStoreVersionWithoutLedger = 1;
 // "SL" and the version again: user_version is believed only if the two agree, so that a flipped
 // bit in it is damage and not a message from the future.
 inline constexpr int32_t kStoreApplicationId = 0x534C0000;
@@ -46,6 +48,8 @@ inline constexpr const char* kSelectDown = "SELECT * FROM checkpoint ORDER BY ro
 
 // Over every field, in a fixed order, with lengths before texts.
 int64_t checksum_of(const CheckpointRow& row);
+// XXH3-64 with the seed of all tables, as the signed integer of the same bits.
+int64_t checksum_of_bytes(std::string_view bytes);
 int64_t checksum_of_meta(std::string_view name, std::string_view value);
 
 // REQUIRES: `row` outlives the statement's next step; texts are bound without a copy.

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "platform/checkpoint_table.h"
+#include "platform/ledger_table.h"
 #include "platform/state_directory.h"
 #include "platform/store_files.h"
 #include "sluice/crash_point.h"
@@ -68,7 +69,7 @@ SqliteStore::Verdict SqliteStore::inspect_file() {
     return failed_verdict("open", error.sys_errno);
   }
   if (header->version > kStoreVersion) return Verdict::kNewer;
-  return header->version == kStoreVersion ? Verdict::kGood : Verdict::kDamaged;
+  return header->version >= kStoreVersionWithoutLedger ? Verdict::kGood : Verdict::kDamaged;
 }
 
 SqliteStore::Verdict SqliteStore::open_and_verify(Rows& rows) {
@@ -85,10 +86,21 @@ SqliteStore::Verdict SqliteStore::open_and_verify(Rows& rows) {
   }
   if (const Verdict verdict = read_rows(rows); verdict != Verdict::kGood) return verdict;
   sqlite3_db_config(db_.get(), SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 0, nullptr);
+  if (version_ == kStoreVersionWithoutLedger) {
+    const int added = add_ledger_table(db_.get());
+    if (added != SQLITE_OK) return verdict_of(added, "bring the checkpoint store up to date");
+  }
+  ledgers_ = read_ledgers(db_.get(), rows);
+  return prepare_commits() ? Verdict::kGood
+                           : verdict_of(sqlite3_errcode(db_.get()), "prepare commit");
+}
+
+bool SqliteStore::prepare_commits() {
   upsert_ = prepare_sql(db_.get(), kUpsertCheckpoint);
   erase_ = prepare_sql(db_.get(), kEraseCheckpoint);
-  return upsert_ && erase_ ? Verdict::kGood
-                           : verdict_of(sqlite3_errcode(db_.get()), "prepare commit");
+  upsert_ledger_ = prepare_sql(db_.get(), kUpsertLedger);
+  erase_ledger_ = prepare_sql(db_.get(), kEraseLedger);
+  return upsert_ && erase_ && upsert_ledger_ && erase_ledger_;
 }
 
 // The version may live in the log only, so it is read again through SQLite.
@@ -96,9 +108,10 @@ SqliteStore::Verdict SqliteStore::verify_format() {
   const StoreFormat format = read_store_format(db_.get());
   if (format.sqlite_code != SQLITE_OK) return verdict_of(format.sqlite_code, "read format");
   if (format.version > kStoreVersion) return Verdict::kNewer;
-  if (!format.ours || format.version != kStoreVersion) return Verdict::kDamaged;
+  if (!format.ours) return Verdict::kDamaged;
   if (format.host_id.empty()) return Verdict::kDamaged;
   host_id_ = format.host_id;
+  version_ = format.version;
   return Verdict::kGood;
 }
 
@@ -182,9 +195,7 @@ Result<void> SqliteStore::fill_new_file(const std::string& path, const Rows& row
   if (create_store_tables(db_.get(), host_id_) != SQLITE_OK) {
     return error_of(db_.get(), "create checkpoints.db");
   }
-  upsert_ = prepare_sql(db_.get(), kUpsertCheckpoint);
-  erase_ = prepare_sql(db_.get(), kEraseCheckpoint);
-  if (!upsert_ || !erase_) return error_of(db_.get(), "create checkpoints.db");
+  if (!prepare_commits()) return error_of(db_.get(), "create checkpoints.db");
   if (const auto written = write(rows, {}); !written) return written;
   // Only now the log: while the file is built, one file is all there is to rename.
   if (run_sql(db_.get(), "PRAGMA journal_mode=WAL") != SQLITE_OK) {
@@ -216,11 +227,7 @@ Result<void> SqliteStore::make_ready_to_write() {
 }
 
 Result<void> SqliteStore::open_for_commits() {
-  if (open_sqlite(path_, db_) == SQLITE_OK) {
-    upsert_ = prepare_sql(db_.get(), kUpsertCheckpoint);
-    erase_ = prepare_sql(db_.get(), kEraseCheckpoint);
-    if (upsert_ && erase_) return {};
-  }
+  if (open_sqlite(path_, db_) == SQLITE_OK && prepare_commits()) return {};
   const Error error = error_of(db_.get(), "open checkpoints.db");
   close();
   return error;
@@ -230,6 +237,7 @@ Result<void> SqliteStore::open_for_commits() {
 Result<void> SqliteStore::move_to_new_file() {
   Rows rows;
   if (read_rows(rows) != Verdict::kGood && !rows.empty()) rows.pop_back();
+  ledgers_ = read_ledgers(db_.get(), rows);
   close();
   if (const auto made = make_state_directory(directory_, problem_); !made) return made;
   // What lies under the name now, or the log of the lost file, is not ours to replay.
@@ -251,12 +259,14 @@ Result<void> SqliteStore::write(std::span<const CheckpointRow> upserts,
     code = bind_row(upsert_.get(), row);
     if (code == SQLITE_OK) sqlite3_step(upsert_.get());
     if (code == SQLITE_OK) code = sqlite3_reset(upsert_.get());
+    if (code == SQLITE_OK) code = write_ledger_of(row);
   }
   for (const int64_t row : erased_rows) {
     if (code != SQLITE_OK) break;
     code = sqlite3_bind_int64(erase_.get(), 1, row);
     if (code == SQLITE_OK) sqlite3_step(erase_.get());
     if (code == SQLITE_OK) code = sqlite3_reset(erase_.get());
+    if (code == SQLITE_OK) code = erase_ledger_of(row);
   }
   SLUICE_CRASHPOINT("store.commit.before");
   if (code == SQLITE_OK) code = run_sql(db_.get(), "COMMIT");
@@ -265,6 +275,22 @@ Result<void> SqliteStore::write(std::span<const CheckpointRow> upserts,
   const Error error = error_of(db_.get(), "write checkpoints.db");
   if (sqlite3_get_autocommit(db_.get()) == 0) run_sql(db_.get(), "ROLLBACK");
   return error;
+}
+
+// Almost every ledger is empty, and what is not written costs nothing.
+int SqliteStore::write_ledger_of(const CheckpointRow& row) {
+  if (row.ledger == RowLedger{}) return erase_ledger_of(row.row);
+  ledgers_.insert(row.row);
+  return write_ledger(upsert_ledger_.get(), row.row, row.ledger);
+}
+
+// What a failed commit left in the database stays listed: it is erased or written again.
+int SqliteStore::erase_ledger_of(int64_t row) {
+  if (!ledgers_.contains(row)) return SQLITE_OK;
+  int code = sqlite3_bind_int64(erase_ledger_.get(), 1, row);
+  if (code == SQLITE_OK) sqlite3_step(erase_ledger_.get());
+  if (code == SQLITE_OK) code = sqlite3_reset(erase_ledger_.get());
+  return code;
 }
 
 Error SqliteStore::explained(const Error& error) {
@@ -277,6 +303,8 @@ Error SqliteStore::explained(const Error& error) {
 }
 
 void SqliteStore::close() {
+  upsert_ledger_.reset();
+  erase_ledger_.reset();
   upsert_.reset();
   erase_.reset();
   db_.reset();

@@ -15,6 +15,7 @@
 
 #include <span>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "platform/sqlite_handle.h"
@@ -54,7 +55,11 @@ class SqliteStore final : public Store {
   SqliteDatabase db_;
   SqliteStatement upsert_;
   SqliteStatement erase_;
+  SqliteStatement upsert_ledger_;
+  SqliteStatement erase_ledger_;
   std::string host_id_;
+  std::unordered_set<int64_t> ledgers_;  // rows that have one in the database
+  int32_t version_ = 0;                  // of the store that was opened
   Salvage salvage_;
   Error failure_;  // set with Verdict::kFailed
   std::string problem_;
@@ -64,6 +69,9 @@ class SqliteStore final : public Store {
   Verdict verify_format();
   Verdict verify_pages();
   Verdict read_rows(Rows& rows);
+  bool prepare_commits();
+  int write_ledger_of(const CheckpointRow& row);
+  int erase_ledger_of(int64_t row);
   Verdict verdict_of(int sqlite_code, const char* where);
   Verdict failed_verdict(const char* where, int err);
 

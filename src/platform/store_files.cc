@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "platform/checkpoint_table.h"
+#include "platform/ledger_table.h"
 #include "platform/sqlite_handle.h"
 
 namespace sluice {
@@ -69,12 +70,13 @@ int64_t pragma_number(sqlite3* db, const char* sql, int& code) {
 }
 
 // The schema must be ours to the letter: no trigger, no index, no renamed column.
-bool has_our_tables(sqlite3* db, int& code) {
+bool has_our_tables(sqlite3* db, int32_t version, int& code) {
   const SqliteStatement read = prepare_sql(db, "SELECT sql FROM sqlite_schema ORDER BY name");
   code = sqlite3_extended_errcode(db);
   if (!read) return false;
   bool same = true;
-  for (const char* expected : {kCheckpointSchema, kMetaSchema}) {
+  for (const char* expected : {kCheckpointSchema, kLedgerSchema, kMetaSchema}) {
+    if (expected == kLedgerSchema && version == kStoreVersionWithoutLedger) continue;
     code = sqlite3_step(read.get());
     same = same && code == SQLITE_ROW && column_bytes(read.get(), 0) == expected;
   }
@@ -168,6 +170,11 @@ void collect(sqlite3* db, const char* select_sql, std::map<int64_t, CheckpointRo
   }
 }
 
+std::string version_sql() {
+  return "PRAGMA application_id=" + std::to_string(kStoreApplicationId + kStoreVersion) +
+         ";PRAGMA user_version=" + std::to_string(kStoreVersion) + ";";
+}
+
 }  // namespace
 
 Result<StoreHeader> read_store_header(const std::string& path) {
@@ -193,17 +200,15 @@ StoreFormat read_store_format(sqlite3* db) {
   const int64_t application_id = pragma_number(db, "PRAGMA application_id", format.sqlite_code);
   if (format.sqlite_code != SQLITE_OK) return format;
   format.version = believed_version(user_version, application_id);
-  if (format.version != kStoreVersion) return format;
-  format.ours = has_our_tables(db, format.sqlite_code);
+  if (format.version < kStoreVersionWithoutLedger || format.version > kStoreVersion) return format;
+  format.ours = has_our_tables(db, format.version, format.sqlite_code);
   if (format.ours) format.host_id = read_host_id(db);
   return format;
 }
 
 int create_store_tables(sqlite3* db, const std::string& host_id) {
-  const std::string format =
-      "PRAGMA application_id=" + std::to_string(kStoreApplicationId + kStoreVersion) +
-      ";PRAGMA user_version=" + std::to_string(kStoreVersion) + ";";
-  for (const char* sql : {format.c_str(), kCheckpointSchema, kMetaSchema}) {
+  const std::string version = version_sql();
+  for (const char* sql : {version.c_str(), kCheckpointSchema, kLedgerSchema, kMetaSchema}) {
     if (const int code = run_sql(db, sql); code != SQLITE_OK) return code;
   }
   const SqliteStatement insert = prepare_sql(db, "INSERT INTO meta VALUES('host_id',?,?)");
@@ -213,6 +218,30 @@ int create_store_tables(sqlite3* db, const std::string& host_id) {
   sqlite3_bind_int64(insert.get(), 2, checksum_of_meta("host_id", host_id));
   const int code = sqlite3_step(insert.get());
   return code == SQLITE_DONE ? SQLITE_OK : code;
+}
+
+int add_ledger_table(sqlite3* db) {
+  const std::string sql =
+      std::string("BEGIN IMMEDIATE;") + kLedgerSchema + ";" + version_sql() + "COMMIT";
+  const int code = run_sql(db, sql.c_str());
+  if (sqlite3_get_autocommit(db) == 0) run_sql(db, "ROLLBACK");
+  return code;
+}
+
+std::unordered_set<int64_t> read_ledgers(sqlite3* db, std::vector<CheckpointRow>& rows) {
+  std::unordered_set<int64_t> present;
+  const SqliteStatement select = prepare_sql(db, kSelectLedgers);
+  if (!select) return present;
+  // Both come in the order of their numbers.
+  auto row = rows.begin();
+  while (sqlite3_step(select.get()) == SQLITE_ROW) {
+    int64_t number = 0;
+    std::optional<RowLedger> ledger = read_ledger(select.get(), number);
+    present.insert(number);
+    while (row != rows.end() && row->row < number) ++row;
+    if (row != rows.end() && row->row == number && ledger) row->ledger = std::move(*ledger);
+  }
+  return present;
 }
 
 StoreSalvage salvage_store(const std::string& path) {
@@ -229,6 +258,7 @@ StoreSalvage salvage_store(const std::string& path) {
   collect(db.get(), kSelectDown, rows, bad);
   salvage.dropped_rows = static_cast<int64_t>(bad.size());
   for (auto& [id, row] : rows) salvage.rows.push_back(std::move(row));
+  read_ledgers(db.get(), salvage.rows);
   return salvage;
 }
 

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "sluice/store.h"
@@ -39,6 +40,14 @@ StoreFormat read_store_format(sqlite3* db);
 
 // Answers SQLite's code.
 int create_store_tables(sqlite3* db, const std::string& host_id);
+
+// Makes a store of version 1 one of the present version, in one transaction. SQLite's code.
+int add_ledger_table(sqlite3* db);
+
+// Fills in the ledgers of the rows; a row whose ledger is missing or damaged keeps an empty one.
+// REQUIRES: `rows` are sorted by number.
+// Returns the rows that have a ledger in the database, good or not.
+std::unordered_set<int64_t> read_ledgers(sqlite3* db, std::vector<CheckpointRow>& rows);
 
 struct StoreSalvage {
   std::vector<CheckpointRow> rows;

@@ -151,7 +151,7 @@ void make_newer(const std::string& directory, bool close) {
     sqlite3* db = nullptr;
     sqlite3_open((directory + "/checkpoints.db").c_str(), &db);
     const int code = sqlite3_exec(db,
-                                  "PRAGMA application_id=1397489666; PRAGMA user_version=2;"
+                                  "PRAGMA application_id=1397489667; PRAGMA user_version=3;"
                                   "ALTER TABLE checkpoint ADD COLUMN future TEXT",
                                   nullptr, nullptr, nullptr);
     if (close) sqlite3_close(db);

@@ -19,7 +19,7 @@ bool is_note(const CheckpointRow& row) {
 bool says_the_same(const CheckpointRow& a, const CheckpointRow& b) {
   return a.destination == b.destination && a.path == b.path && a.identity == b.identity &&
          a.epoch == b.epoch && a.offset == b.offset && a.marker_bytes == b.marker_bytes &&
-         a.marker_hash == b.marker_hash && a.gone == b.gone;
+         a.marker_hash == b.marker_hash && a.gone == b.gone && a.ledger == b.ledger;
 }
 
 template <class Map, class Key>
