@@ -46,6 +46,7 @@ struct ShardOrder {
     kRelease,  // stop following; answer kReleased when no read of the file is in flight
     kAcked,    // ordered tails only: everything before `offset` of `epoch` is acked
     kDrain,    // stop reading, seal what is open; answer kDrained
+    kTell,     // say how far every tail is read that is not cold, then kTold; `tail` is unused
   };
   Kind kind = Kind::kWake;
   TailId tail;
@@ -58,10 +59,13 @@ struct ShardReport {
   enum class Kind : uint8_t {
     kCold,  // nothing new for a while: the shard stops looking until it is woken. `offset` is the
             // end, `missed` how much of it is a line without its end
-    kNewEpoch,  // content was replaced: `epoch` begins at 0; `missed` bytes were never read
+    kNewEpoch,  // content was replaced: `epoch` begins at 0; the old one was read up to `offset`,
+                // and `missed` bytes of a line behind that were seen
     kReleased,  // the shard will not touch the tail's file again
     kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while
     kDrained,   // the shard reads no more and holds no lines; `tail` is unused
+    kPosition,  // the tail is read up to `offset` of `epoch`
+    kTold,      // every position is said; `tail` is unused
   };
   Kind kind = Kind::kCold;
   ShardId shard;

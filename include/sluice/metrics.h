@@ -31,8 +31,9 @@ class Counter {
 };
 
 struct alignas(64) ShardMetrics {
-  Counter reads;       // completed reads, empty ones too
-  Counter read_bytes;  // bytes of whole lines taken in (each byte once)
+  Counter reads;           // completed reads, empty ones too
+  Counter read_bytes;      // bytes of whole lines taken in (each byte once)
+  Counter returned_bytes;  // of them put back: ordered files are read again after an ack
   Counter read_errors;
   Counter blocks;
   Counter blocks_stolen;     // encoded here, read by another shard
@@ -85,9 +86,12 @@ struct alignas(64) StewardMetrics {
   Counter tails;          // gauge
   Counter reconciles;
   Counter event_overflows;
-  Counter watch_failures;  // directories that are polled because they cannot be watched
-  Counter skipped_files;   // matched, but not regular or not readable
-  Counter missed_bytes;    // content replaced before it was read
+  Counter watch_failures;    // directories that are polled because they cannot be watched
+  Counter skipped_files;     // matched, but not regular or not readable
+  Counter missed_truncated;  // bytes that cannot be delivered any more, by MissedReason
+  Counter missed_replaced;
+  Counter missed_deleted;
+  Counter missed_unacked;
   Counter checkpoints;
   Counter checkpoint_errors;
   Counter checkpoint_rows;  // gauge

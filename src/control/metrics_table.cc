@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/metrics_table.h"
 
+#include <algorithm>
 #include <array>
 
 namespace sluice {
@@ -29,6 +30,25 @@ double memory_limit(const MetricsScrape& scrape) {
 double unhealthy_reasons(const MetricsScrape& scrape) {
   return static_cast<double>(scrape.board.status.unhealthy.size());
 }
+// Read, less what was put back, delivered or given up.
+int64_t in_flight_of(const MetricsScrape& scrape) {
+  int64_t bytes = 0;
+  for (const LaneView& lane : scrape.view->lanes)
+    bytes -= lane.metrics->delivered_raw_bytes.get() + lane.metrics->dropped_raw_bytes.get();
+  for (const ShardView& shard : scrape.view->shards)
+    bytes += shard.metrics->read_bytes.get() - shard.metrics->returned_bytes.get();
+  return std::max<int64_t>(bytes, 0);
+}
+
+double in_flight_bytes(const MetricsScrape& scrape) {
+  return static_cast<double>(in_flight_of(scrape));
+}
+
+double unread_bytes(const MetricsScrape& scrape) {
+  const int64_t lag = scrape.board.status.lag.value;
+  return static_cast<double>(std::max<int64_t>(lag - in_flight_of(scrape), 0));
+}
+
 double survey_fresh(const MetricsScrape& scrape) {
   return scrape.board.fresh ? 1 : 0;
 }
@@ -85,6 +105,10 @@ constexpr MetricRow kRows[] = {
      &ShardMetrics::partial_lines},
     {"truncations_total", kCounter, "Times that a file was truncated or replaced in place.",
      &ShardMetrics::truncations},
+    {"reread_bytes_total", kCounter,
+     "Bytes that were put back: a file with order: file is read on only after each "
+     "acknowledgement.",
+     &ShardMetrics::returned_bytes},
     {"shard_files", kGauge, "Files that a shard follows, per destination.", &ShardMetrics::tails},
     {"shard_hot_files", kGauge, "Files of a shard that are growing and read on the tick.",
      &ShardMetrics::hot_tails},
@@ -192,9 +216,21 @@ constexpr MetricRow kRows[] = {
      &StewardMetrics::lag_ns, "", "", kNsToSeconds},
     {"source_acked_bytes_total", kCounter, "Bytes of files whose position moved.",
      &StewardMetrics::acked_raw_bytes},
+    {"source_in_flight_bytes", kGauge, "Bytes of files that are read and not acknowledged.",
+     AgentNumber(in_flight_bytes)},
+    {"source_unread_bytes", kGauge,
+     "Bytes of files that wait in their files: the lag without what is in flight.",
+     AgentNumber(unread_bytes)},
     {"source_missed_bytes_total", kCounter,
-     "Bytes that were replaced in their file before they could be read. The only loss there is.",
-     &StewardMetrics::missed_bytes},
+     "Bytes that cannot be delivered any more, by reason; sluice audit names the files. The only "
+     "loss there is.",
+     &StewardMetrics::missed_truncated, "reason=\"truncated\""},
+    {"source_missed_bytes_total", kCounter, "", &StewardMetrics::missed_replaced,
+     "reason=\"replaced\""},
+    {"source_missed_bytes_total", kCounter, "", &StewardMetrics::missed_deleted,
+     "reason=\"deleted\""},
+    {"source_missed_bytes_total", kCounter, "", &StewardMetrics::missed_unacked,
+     "reason=\"unacked\""},
     {"reconciles_total", kCounter, "Comparisons of the directories with what is known.",
      &StewardMetrics::reconciles},
     {"notification_overflows_total", kCounter,

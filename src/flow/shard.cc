@@ -53,6 +53,7 @@ void Shard::obey(ShardOrder& order, MonoTime now) {
     draining_ = true;
     return;
   }
+  if (order.kind == ShardOrder::Kind::kTell) return tell_positions();
   const auto found = seats_.find(order.tail.value);
   SLUICE_CHECK(found != seats_.end(), "the steward speaks of tails that it gave to this shard");
   Seat& seat = *found->second;
@@ -72,6 +73,7 @@ void Shard::obey(ShardOrder& order, MonoTime now) {
       break;
     case ShardOrder::Kind::kAdopt:
     case ShardOrder::Kind::kDrain:
+    case ShardOrder::Kind::kTell:
       break;
   }
   list(seat);
@@ -206,6 +208,23 @@ void Shard::report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32
   report.offset = tail.seen_end();
   report.missed = missed;
   report.sys_errno = sys_errno;
+  send(report);
+}
+
+// A cold tail has said where it rests; there may be ten thousand of them.
+void Shard::tell_positions() {
+  ShardReport report;
+  report.shard = settings_.shard;
+  report.kind = ShardReport::Kind::kPosition;
+  for (const auto& [number, seat] : seats_) {
+    if (seat->tail.mode() == TailMode::kCold) continue;
+    report.tail = seat->tail.id();
+    report.epoch = seat->tail.origin().epoch;
+    report.offset = seat->tail.position();
+    send(report);
+  }
+  report.kind = ShardReport::Kind::kTold;
+  report.tail = TailId();
   send(report);
 }
 

@@ -134,6 +134,7 @@ class Shard {
   void list(Seat& seat);  // puts the tail where its mode belongs
   void send(const ShardReport& report);
   void report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32_t sys_errno);
+  void tell_positions();
 
   LineBlock* next_block();
   void pump(Road& road, MonoTime now);

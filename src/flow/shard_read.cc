@@ -127,10 +127,16 @@ void Shard::publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool co
 
 void Shard::replace_content(Seat& seat, MonoTime now) {
   const Epoch next(seat.tail.origin().epoch.value + 1);
-  const Bytes missed = seat.tail.replaced(make_origin(seat.spec, next), now);
+  ShardReport report;
+  report.kind = ShardReport::Kind::kNewEpoch;
+  report.shard = settings_.shard;
+  report.tail = seat.tail.id();
+  report.epoch = next;
+  report.offset = seat.tail.position();
+  report.missed = seat.tail.replaced(make_origin(seat.spec, next), now);
   seat.tail.sweep_origins();
   parts_.metrics->truncations.add();
-  report(ShardReport::Kind::kNewEpoch, seat.tail, missed, 0);
+  send(report);
 }
 
 void Shard::start_reads(MonoTime now) {

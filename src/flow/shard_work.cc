@@ -90,10 +90,11 @@ bool Shard::encode_front(Road& road, MonoTime now) {
 void Shard::return_rest_of_front(Road& road) {
   const Road::Work& work = road.pending.front();
   const LineBlock& block = *work.block;
+  const size_t taken = block.line_begin(work.next_line);
+  parts_.metrics->returned_bytes.add(static_cast<int64_t>(block.size() - taken));
   const auto seat = seats_.find(block.origin->tail.value);
   if (seat == seats_.end()) return;  // released meanwhile: nobody reads it in this run
   if (planted(Planted::kRewindForgotten)) return;
-  const size_t taken = block.line_begin(work.next_line);
   seat->second->tail.rewind(block.first_offset + Bytes(static_cast<int64_t>(taken)),
                             {block.bytes - block.head_bytes, block.head_bytes + taken});
 }

@@ -147,6 +147,10 @@ void Steward::take_reports() {
         ++drained_shards_;
         break;
       }
+      case ShardReport::Kind::kPosition:
+      case ShardReport::Kind::kTold:
+        tail_position(report);
+        break;
     }
   }
 }
@@ -157,8 +161,9 @@ void Steward::take_home() {
     SLUICE_CHECK(parcel->fate != Fate::kOnItsWay, "a parcel comes home with its verdict");
     // Undelivered lines stay unacknowledged: the next run reads them again.
     if (parcel->fate == Fate::kUndelivered && !planted(Planted::kUndeliveredCounts)) continue;
+    const bool dropped = parcel->fate == Fate::kDropped;
     SLUICE_CRASHPOINT("steward.ack.before");
-    for (const Span& span : parcel->spans) release_span(span);
+    for (const Span& span : parcel->spans) release_span(span, dropped);
     SLUICE_CRASHPOINT("steward.ack.after");
   }
 }
@@ -203,6 +208,7 @@ void Steward::reconcile() {
   apply(events);
   retry_unopened(false);
   look_at_open_files();
+  note_sizes();
   search_left_rows();
   expire_left_rows();
 }
@@ -269,6 +275,7 @@ Result<Bytes> Steward::finish(MonoTime now, WallTime wall) {
   take_reports();
   take_home();
   const Bytes undelivered = sum_up().lag;
+  note_sizes();
   SLUICE_CRASHPOINT("stop.checkpoint.before");
   const Result<void> stored = planted(Planted::kStopForgetsRows) ? Result<void>() : store_now();
   SLUICE_CRASHPOINT("stop.checkpoint.after");

@@ -26,6 +26,7 @@
 #include "flow/checkpoint/checkpoint_rows.h"
 #include "flow/discover/catalogue.h"
 #include "flow/steward_files.h"
+#include "sluice/audit.h"
 #include "sluice/channel.h"
 #include "sluice/config.h"
 #include "sluice/event_log.h"
@@ -120,6 +121,12 @@ class Steward {
   // Looks at every tail that may be behind.
   Survey survey(MonoTime now);
 
+  // Asks every shard how far it has read; the answers come in a later turn.
+  void ask_positions();
+  bool positions_known() const { return shards_to_tell_ == 0; }
+  // What became of every byte. Exact if the positions are known.
+  AuditReport audit(MonoTime now, WallTime wall);
+
   // Tells the shards to read no more. turn() goes on: parcels still come home.
   void begin_stop();
   // All shards read no more and hold no lines. What was delivered may still be on its way home.
@@ -160,6 +167,7 @@ class Steward {
   struct Unopened {
     bool wants_room = false;  // the budget of descriptors is spent; else it was refused
     bool first_look = false;  // it was there when the agent started
+    Error error{};            // the last one
   };
   // A free row whose file may lie under a name that no pattern wants.
   struct LeftRow {
@@ -234,7 +242,7 @@ class Steward {
   std::optional<Origin> origin_of(const CheckpointRow& row) const;
 
   // steward_tails.cc: what shards and parcels say.
-  void release_span(const Span& span);
+  void release_span(const Span& span, bool dropped);
   void tail_cold(const ShardReport& report);
   void tail_new_epoch(const ShardReport& report);
   void tail_released(const ShardReport& report);
@@ -249,6 +257,17 @@ class Steward {
   RowUpdate update_rows(FollowedFile& file);
   void retry_closing();
   Survey sum_up();
+
+  // steward_audit.cc: what became of every byte.
+  void tail_position(const ShardReport& report);
+  void note_sizes();
+  void count_missed(MissedReason reason, Bytes bytes);
+  void audit_open(const FollowedFile& file, std::vector<AuditLine>& lines);
+  void audit_row(int64_t number, AuditState state, std::optional<Bytes> size,
+                 const std::string& name, std::vector<AuditLine>& lines) const;
+  void audit_waiting(const std::string& path, const Unopened& unopened,
+                     std::unordered_set<int64_t>& told, std::vector<AuditLine>& lines) const;
+  void audit_left(int64_t number, std::vector<AuditLine>& lines) const;
 
   // steward_checkpoint.cc: what is stored.
   Result<void> store_now();
@@ -285,6 +304,7 @@ class Steward {
   std::vector<DirectoryChange> hints_;  // kept for their memory
   size_t open_files_ = 0;
   size_t drained_shards_ = 0;
+  size_t shards_to_tell_ = 0;  // were asked for positions and have not said all
   // The present turn's.
   MonoTime now_;
   WallTime wall_;

@@ -43,10 +43,14 @@ std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFact
   is_new = !best || rows_.attached(rows[best->row]->row);
   if (best && (!is_new || goes_on(best->kinship))) {
     row = *rows[best->row];
+    if (is_new) row.ledger.past.clear();  // those of the file that the other row speaks of
   } else {
     row.offset = start_of_new(file, source, first_look);
+    row.ledger.begin = row.offset;
   }
   if (best && !is_new && best->kinship == Kinship::kReplaced) {
+    count_missed(MissedReason::kReplaced,
+                 end_generation(row.ledger, row.epoch, row.offset, MissedReason::kReplaced, wall_));
     row.epoch = Epoch(row.epoch.value + 1);
     row.offset = FileOffset(0);
     row.marker_bytes = 0;
@@ -94,6 +98,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   }
   row.marker_bytes = marker->size;
   row.marker_hash = marker_hash(*marker);
+  count_missed(MissedReason::kUnacked, settle_past(row.ledger));
   if (is_new) {
     row = rows_.add(row, wall_);
   } else {
@@ -209,6 +214,7 @@ void Steward::search_directory(const std::string& directory, const std::set<int6
     row.updated = wall_;
     rows_.put(row);
     rows_changed();
+    count_missed(MissedReason::kDeleted, row.ledger.seen - (row.offset - FileOffset(0)));
     world_.log.event(Severity::kInfo, "file.gone",
                      "a file with a checkpoint is gone; what it held beyond the offset is lost",
                      {{"path", row.path}, {"offset", std::to_string(row.offset.value)}});

@@ -68,6 +68,8 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof() ||
                       planted(Planted::kCheckpointBeforeProof);
   if (!proven) return RowUpdate::kReplaced;
+  tail.ledger.saw_size(stat->size);
+  row.ledger = tail.ledger.stored(committed);
   row.identity = identify(*stat, *head);
   row.epoch = tail.window.epoch();
   row.offset = committed;
@@ -92,6 +94,7 @@ void Steward::restart_row(FollowedTail& tail) {
     row.identity.head_hash = 0;
   }
   file.identity = row.identity;
+  row.ledger = tail.ledger.stored(FileOffset(0));
   row.epoch = tail.window.epoch();
   row.offset = FileOffset(0);
   row.marker_bytes = 0;

@@ -55,7 +55,8 @@ FollowedTail& FollowedFiles::add_tail(FollowedFile& file, SourceId source,
                     .rest_end = {},
                     .rest_unfinished = {},
                     .rest_modified = {},
-                    .marks = {}};
+                    .marks = {},
+                    .ledger = TailLedger(row.ledger)};
   file.tails.push_back(id);
   return tails_.emplace(id.value, std::move(tail)).first->second;
 }

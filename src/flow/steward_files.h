@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "flow/checkpoint/ack_window.h"
+#include "flow/checkpoint/tail_ledger.h"
 #include "flow/discover/identity.h"
 #include "sluice/disk.h"
 #include "sluice/ids.h"
@@ -51,6 +52,11 @@ struct FollowedTail {
   Bytes rest_unfinished;  // of a line without its end, before rest_end
   WallTime rest_modified;
   std::deque<SizeMark> marks;
+  // For the audit.
+  TailLedger ledger{};
+  Epoch told_epoch{};
+  FileOffset told_end{};      // how far the shard had read when it was asked last
+  int32_t trouble_errno = 0;  // of the last read that failed
 
   bool acked_to(Bytes size) const { return window.committed() - FileOffset(0) >= size; }
   // At rest, and nothing is missing but the end of the last line.

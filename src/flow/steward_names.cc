@@ -195,6 +195,7 @@ void Steward::could_not_open(const std::string& path, const Error& error) {
   }
   const auto [entry, is_new] = unopened_.try_emplace(path);
   entry->second.wants_room = error.code == Errc::kExhausted;
+  entry->second.error = error;
   if (entry->second.wants_room && room_at_ == kNever) room_at_ = now_;
   if (!is_new) return;
   entry->second.first_look = first_look_;

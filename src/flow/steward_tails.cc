@@ -8,12 +8,15 @@
 
 namespace sluice {
 
-void Steward::release_span(const Span& span) {
+void Steward::release_span(const Span& span, bool dropped) {
   FollowedTail* tail = files_.find(span.tail);
   if (tail == nullptr) return;  // a late ack of a file that was let go
   const Epoch epoch = tail->window.epoch();
   const int64_t stale = tail->window.stale_releases();
+  if (span.epoch > epoch) tail->ledger.end_epoch(tail->window, wall_);
   const bool moved = tail->window.release(span);
+  tail->ledger.released(span, dropped, tail->window);
+  if (span.epoch < epoch) mark_dirty(*tail);
   if (tail->window.stale_releases() == stale) {
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
     count_exposed(span.end - span.begin);
@@ -51,16 +54,22 @@ void Steward::tail_new_epoch(const ShardReport& report) {
   FollowedTail* tail = files_.find(report.tail);
   if (tail == nullptr) return;
   const FollowedFile& file = files_.at(tail->file);
-  world_.metrics.missed_bytes.add(report.missed.value);
+  const bool began = report.epoch > tail->window.epoch();
+  if (began) tail->ledger.end_epoch(tail->window, wall_);
+  const Epoch ended(report.epoch.value - 1);
+  const Bytes missed = tail->ledger.learned(ended, report.offset, report.missed);
+  count_missed(MissedReason::kTruncated, missed);
   world_.log.event(Severity::kInfo, "file.truncated",
                    "the file was truncated or its content replaced; it is read from its beginning",
-                   {{"path", file.path}, {"missed_bytes", std::to_string(report.missed.value)}});
+                   {{"path", file.path}, {"missed_bytes", std::to_string(missed.value)}});
   if (tail->window.start_epoch(report.epoch)) restart_row(*tail);
+  mark_dirty(*tail);
 }
 
 void Steward::tail_trouble(const ShardReport& report) {
   FollowedTail* tail = files_.find(report.tail);
   if (tail == nullptr) return;
+  tail->trouble_errno = report.sys_errno;
   const std::string& path = files_.at(tail->file).path;
   world_.log.event(
       Severity::kError, "file.read:" + path,

@@ -139,6 +139,10 @@ class ModelShard {
       drained_ = true;
       return report(ShardReport::Kind::kDrained, nullptr);
     }
+    if (order.kind == ShardOrder::Kind::kTell) {
+      for (const auto& [number, tail] : tails_) report(ShardReport::Kind::kPosition, &tail);
+      return report(ShardReport::Kind::kTold, nullptr);
+    }
     if (order.kind == ShardOrder::Kind::kAdopt) {
       ReadTail tail{std::move(*order.spec), {}, {}, {}, false};
       tail.position = tail.spec.start;
@@ -165,9 +169,9 @@ class ModelShard {
     std::string text = content_from(tail, tail.position - Bytes(int64_t(tail.before.size())));
     if (text.compare(0, tail.before.size(), tail.before) != 0) {
       tail.epoch = Epoch(tail.epoch.value + 1);
+      report(ShardReport::Kind::kNewEpoch, &tail);
       tail.position = FileOffset(0);
       tail.before.clear();
-      report(ShardReport::Kind::kNewEpoch, &tail);
       text = content_from(tail, FileOffset(0));
     }
     size_t at = tail.before.size();
@@ -190,7 +194,8 @@ class ModelShard {
     tail.before = text.substr(at - kept, kept);
     tail.cold = true;
     ShardReport cold = made(ShardReport::Kind::kCold, &tail);
-    cold.offset = tail.position + Bytes(int64_t(text.size() - at));
+    cold.missed = Bytes(int64_t(text.size() - at));
+    cold.offset = tail.position + cold.missed;
     reports_.push(id_.value, cold);
   }
   std::string content_from(const ReadTail& tail, FileOffset from) {
@@ -270,6 +275,20 @@ class StewardStand {
   }
   void confirm_all() {
     for (Record& record : std::exchange(life_->on_the_way, {})) confirm(std::move(record));
+  }
+  // The user's overflow policy gives the oldest lines up.
+  void drop_oldest(size_t count) {
+    auto& all = life_->on_the_way;
+    for (size_t i = 0; i < count; ++i) come_home(all[i].span, Fate::kDropped);
+    all.erase(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+  // Asks for positions, lets the shards answer, and takes the books.
+  AuditReport audit() {
+    const bool answered = std::exchange(answering, false);
+    life_->steward->ask_positions();
+    while (!life_->steward->positions_known()) step();
+    answering = answered;
+    return life_->steward->audit(now, wall());
   }
   // What a lane does at the end of the time for stopping.
   void give_all_back() {

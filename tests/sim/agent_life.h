@@ -70,6 +70,8 @@ class AgentLife {
   const std::vector<LaneMetrics>& lane_metrics() const { return lane_metrics_; }
   // I7 and I8, at any moment.
   void check_counts();
+  // I8: every line of the audit adds up, and nothing is in flight. REQUIRES: empty().
+  void check_audit();
 
  private:
   enum class Stage : uint8_t { kRunning, kDraining, kGivingBack, kEnded };

@@ -28,7 +28,7 @@ constexpr std::array kStewardNumbers = {
     &StewardMetrics::files_rotated,    &StewardMetrics::files_deleted,
     &StewardMetrics::files_retired,    &StewardMetrics::event_overflows,
     &StewardMetrics::watch_failures,   &StewardMetrics::skipped_files,
-    &StewardMetrics::missed_bytes,     &StewardMetrics::checkpoints,
+    &StewardMetrics::missed_truncated, &StewardMetrics::checkpoints,
     &StewardMetrics::checkpoint_errors};
 constexpr std::array kShardNumbers = {
     &ShardMetrics::reads,       &ShardMetrics::read_errors,   &ShardMetrics::replaced_sequences,
@@ -224,6 +224,7 @@ void Scene::settle() {
   ledger_.settle_accounts(agent_->survey().lag);
   if (!agent_->empty())
     witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
+  agent_->check_audit();
   run(kLetGo);
   for (const Inode& inode : disk_.inodes()) {
     if (inode.handles > 0 && inode.links == 0)

@@ -240,6 +240,7 @@ void World::settle() {
   ledger_.settle_accounts(agent_->survey().lag);
   if (!agent_->empty())
     witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
+  agent_->check_audit();
   run_until(witness_.now + kLetGo);
   for (const Inode& inode : disk_.inodes()) {
     if (inode.handles > 0 && inode.links == 0)
