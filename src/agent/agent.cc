@@ -16,6 +16,8 @@ namespace {
 
 // After the deadline of a stop the loops get this long to let go of what they hold.
 constexpr Duration kEndPatience{800'000'000};
+// A shard answers within a turn, unless its disk hangs.
+constexpr Duration kTellPatience{2'000'000'000};
 constexpr int kExitFailed = 1;
 
 std::string number(int64_t value) {
@@ -25,11 +27,12 @@ std::string number(int64_t value) {
 }  // namespace
 
 Agent::Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board,
-             std::function<bool()> reconsider)
+             AuditBoard& audits, std::function<bool()> reconsider)
     : config_(config),
       parts_(parts),
       log_(log),
       board_(board),
+      audits_(audits),
       reconsider_(std::move(reconsider)) {}
 
 Agent::~Agent() {
@@ -171,6 +174,8 @@ void Agent::turn_until_stopped() {
                       stage_ == Stage::kDraining ? stop_deadline_ : stop_deadline_ + kEndPatience);
     }
     survey_if_wanted(now);
+    audit_if_wanted(now);
+    next = std::min(next, audit_deadline_);
     next = std::min(next, log_.turn(now));
     if (stage_ != Stage::kEnding) io_->wait(wait_until(next, now));
   }
@@ -228,6 +233,20 @@ void Agent::survey_if_wanted(MonoTime now) {
     }
   }
   board_.publish(std::move(status), ticket);
+}
+
+// Two steps: the shards are asked how far they have read; when all have said so, or time is up, the
+// books are copied. Neither waits for anything.
+void Agent::audit_if_wanted(MonoTime now) {
+  if (audit_deadline_ == kNever) {
+    if (!audits_.wanted()) return;
+    audit_ticket_ = audits_.begin();
+    parts_.steward->ask_positions();
+    audit_deadline_ = now + kTellPatience;
+  }
+  if (!parts_.steward->positions_known() && now < audit_deadline_) return;
+  audit_deadline_ = kNever;
+  audits_.publish(parts_.steward->audit(now, parts_.clock.wall()), audit_ticket_);
 }
 
 bool Agent::lanes_empty() const {

@@ -20,6 +20,7 @@
 
 #include "agent/composition.h"
 #include "agent/signals.h"
+#include "control/audit_board.h"
 #include "control/own_log.h"
 #include "control/status_board.h"
 #include "sluice/config.h"
@@ -39,7 +40,7 @@ class Agent {
 
   // `reconsider` is asked at each SIGHUP: does a good new configuration wait?
   Agent(const AgentConfig& config, Composition& parts, OwnLog& log, StatusBoard& board,
-        std::function<bool()> reconsider);
+        AuditBoard& audits, std::function<bool()> reconsider);
   ~Agent();
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
@@ -69,6 +70,7 @@ class Agent {
   void turn_until_stopped();
   void advance_stop(MonoTime now);
   void survey_if_wanted(MonoTime now);
+  void audit_if_wanted(MonoTime now);
   MonoTime wait_until(MonoTime wanted, MonoTime now);
   bool lanes_empty() const;
   bool loops_ended() const;
@@ -80,6 +82,7 @@ class Agent {
   Composition& parts_;
   OwnLog& log_;
   StatusBoard& board_;
+  AuditBoard& audits_;
   const std::function<bool()> reconsider_;
 
   std::unique_ptr<LoopIo> io_;
@@ -88,6 +91,8 @@ class Agent {
   Stage stage_ = Stage::kRunning;
   bool reload_ = false;  // what the drain is for
   MonoTime stop_deadline_ = kNever;
+  MonoTime audit_deadline_ = kNever;  // of the audit under way, which waits for the shards
+  uint64_t audit_ticket_ = 0;
   bool hints_watched_ = false;
   bool loops_started_ = false;
   bool end_told_ = false;

@@ -9,8 +9,10 @@
 #include <variant>
 
 #include "agent/check.h"
+#include "agent/explain.h"
 #include "control/admin_pages.h"
 #include "control/admin_server.h"
+#include "control/audit_pages.h"
 #include "control/config_check.h"
 #include "control/config_load.h"
 #include "control/progress_writer.h"
@@ -73,7 +75,8 @@ Ending Service::run_one() {
 
 Ending Service::run_parts(Composition& parts, OwnLog& log) {
   StatusBoard board([&parts] { parts.steward_waker.wake(); });
-  Agent agent(config_, parts, log, board, [this, &log] { return reconsider(log); });
+  AuditBoard audits([&parts] { parts.steward_waker.wake(); });
+  Agent agent(config_, parts, log, board, audits, [this, &log] { return reconsider(log); });
   std::string problem = agent.prepare();
   if (!problem.empty()) return refuse(log, problem);
   parts.view.io_backend = agent.io_backend();
@@ -82,8 +85,13 @@ Ending Service::run_parts(Composition& parts, OwnLog& log) {
   // Read from here on by other threads.
   std::unique_ptr<AdminServer> admin;
   if (config_.admin) {
-    auto begun =
-        AdminServer::start(*config_.admin, make_admin_pages(parts.view, board, clock_), problem);
+    const auto explain = [this](const std::string& path, const AuditReport& report) {
+      return explain_path(config_, path, report);
+    };
+    auto begun = AdminServer::start(*config_.admin,
+                                    with_audit_pages(make_admin_pages(parts.view, board, clock_),
+                                                     audits, config_.state_dir, explain),
+                                    problem);
     if (!begun) return refuse(log, problem);
     admin = std::move(begun).value();
   }

@@ -20,7 +20,9 @@ constexpr const char* kIndex =
     "<body style=\"font-family:sans-serif;margin:3em\"><h1>sluice</h1>\n"
     "<p>This agent ships log files. This port shows how it is doing and changes nothing.</p>\n"
     "<ul><li><a href=\"/metrics\">/metrics</a>: counters in Prometheus text format</li>\n"
-    "<li><a href=\"/health\">/health</a>: 200 while lines can be delivered, else 503</li></ul>\n"
+    "<li><a href=\"/health\">/health</a>: 200 while lines can be delivered, else 503</li>\n"
+    "<li><a href=\"/audit\">/audit</a>: what became of every byte of every file</li>\n"
+    "<li>/explain/PATH: why a file is followed or not, and how far</li></ul>\n"
     "</body></html>\n";
 
 double seconds(Duration duration) {

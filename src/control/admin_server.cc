@@ -109,8 +109,9 @@ class Protocol : public httplib::Server {
     }
     const std::optional<AdminPage> page = pages_(request.path);
     response.status = page ? page->status : 404;
-    response.set_content(page ? page->body : "no such page; there are / /metrics /health\n",
-                         page ? page->content_type : "text/plain");
+    response.set_content(
+        page ? page->body : "no such page; there are / /metrics /health /audit /explain/PATH\n",
+        page ? page->content_type : "text/plain");
   }
 
   const AdminPages pages_;
