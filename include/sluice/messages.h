@@ -63,6 +63,7 @@ struct ShardReport {
                 // and `missed` bytes of a line behind that were seen
     kReleased,  // the shard will not touch the tail's file again
     kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while
+    kRefused,   // the file begins as a compressed one does and is not read as text
     kDrained,   // the shard reads no more and holds no lines; `tail` is unused
     kPosition,  // the tail is read up to `offset` of `epoch`
     kTold,      // every position is said; `tail` is unused

@@ -141,6 +141,9 @@ void Steward::take_reports() {
       case ShardReport::Kind::kTrouble:
         tail_trouble(report);
         break;
+      case ShardReport::Kind::kRefused:
+        tail_refused(report);
+        break;
       case ShardReport::Kind::kDrained: {
         SLUICE_CHECK(!drained_.at(report.shard.value), "a shard drains once");
         drained_[report.shard.value] = true;

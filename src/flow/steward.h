@@ -247,6 +247,8 @@ class Steward {
   void tail_new_epoch(const ShardReport& report);
   void tail_released(const ShardReport& report);
   void tail_trouble(const ShardReport& report);
+  void tail_refused(const ShardReport& report);
+  void drop_refused(FollowedFile& file);
   void wake(FollowedTail& tail);
   bool look_at(FollowedFile& file);
   void look_at_open_files();

@@ -75,6 +75,7 @@ struct FollowedFile {
   FileKey key;
   FileHandle handle;
   State state = State::kOpen;
+  bool refused = false;  // compressed: not followed, and forgotten when the shards let go
   FileIdentity identity;
   std::string path;                // under which it was found; stays in the records
   std::vector<std::string> names;  // that refer to it now

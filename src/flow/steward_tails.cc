@@ -77,6 +77,18 @@ void Steward::tail_trouble(const ShardReport& report) {
       {{"path", path}, {"reason", Error::from_errno("read", report.sys_errno).message()}});
 }
 
+void Steward::tail_refused(const ShardReport& report) {
+  FollowedTail* tail = files_.find(report.tail);
+  if (tail == nullptr) return;
+  FollowedFile& file = files_.at(tail->file);
+  if (std::exchange(file.refused, true)) return;
+  world_.metrics.skipped_files.add();
+  world_.log.event(Severity::kWarning, "file.compressed:" + file.path,
+                   "the file is compressed, not text; skipped; leave such files out with exclude",
+                   {{"path", file.path}});
+  if (file.state == FollowedFile::State::kOpen) release(file);
+}
+
 void Steward::wake(FollowedTail& tail) {
   tail.hot = true;
   order(tail, ShardOrder::Kind::kWake);
@@ -230,7 +242,24 @@ void Steward::retry_closing() {
   for (const FileKey& key : std::exchange(closing_, {})) close_file(files_.at(key));
 }
 
+// Lines in it are read by nobody, so nothing of it may wait for delivery or be remembered.
+void Steward::drop_refused(FollowedFile& file) {
+  for (TailId id : std::vector<TailId>(file.tails)) {
+    const int64_t row = files_.at(id).row;
+    files_.remove_tail(id);
+    rows_.detach(row);
+    rows_.erase(row);
+  }
+  rows_changed();
+  world_.disk.close(std::exchange(file.handle, FileHandle{}));
+  --open_files_;
+  leaving_.erase(file.key);
+  if (room_at_ != kNever) room_at_ = now_;
+  files_.remove_file(file.key);
+}
+
 void Steward::close_file(FollowedFile& file) {
+  if (file.refused) return drop_refused(file);
   const RowUpdate updated = update_rows(file);
   // Without its row the file would be delivered again.
   if (updated == RowUpdate::kUnreadable && !planted(Planted::kClosedWithoutRow)) {
