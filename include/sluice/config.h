@@ -19,6 +19,7 @@
 #include <utility>
 #include <vector>
 
+#include "sluice/line_form.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -111,6 +112,13 @@ struct SourceConfig {
 
   // A carriage return right before the newline: kStrip removes it from the record, kKeep ships it.
   CarriageReturn carriage_return = CarriageReturn::kStrip;
+
+  // What a line of these files is: text, or what a container runtime wraps round it. kCri and
+  // kDocker unwrap it, join the parts of long lines and add the record's "stream" and "time".
+  LineFormat format = LineFormat::kText;
+
+  // What the bytes of these files mean. Container logs are always UTF-8.
+  TextEncoding encoding = TextEncoding::kUtf8;
 };
 
 // TLS towards one destination, for https endpoints.

@@ -21,6 +21,7 @@
 #include <string_view>
 
 #include "sluice/line_block.h"
+#include "sluice/text_record.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -37,6 +38,8 @@ struct BodyBuffer {
 struct EncodeStep {
   uint32_t next_line = 0;  // the first line that is not in the body; == line_count: all are
   uint64_t replaced_sequences = 0;  // invalid UTF-8 sequences that became U+FFFD
+  uint32_t records = 0;             // how many records were appended
+  uint32_t unparsed = 0;            // of them, not in the format of their source
 };
 
 class Encoder {
@@ -47,10 +50,16 @@ class Encoder {
   // REQUIRES: first_line < block.line_count, lines_max > 0.
   virtual EncodeStep encode(const LineBlock& block, uint32_t first_line, uint32_t lines_max,
                             BodyBuffer& body) = 0;
+  // The same of records that were read from successive lines of `block`. Either all records of a
+  // line are taken or none.
+  // REQUIRES: records is not empty.
+  virtual EncodeStep encode_records(const LineBlock& block, std::span<const TextRecord> records,
+                                    BodyBuffer& body) = 0;
   // Closes a body that holds at least one record.
   virtual void finish(BodyBuffer& body) = 0;
   virtual std::string_view content_type() const = 0;
-  // The most that one record of a line of `line_bytes` with this origin can take, closing included.
+  // The most that the records of a line of `line_bytes` with this origin can take, closing
+  // included.
   virtual size_t worst_line_bytes(size_t line_bytes, const TailOrigin& origin) const = 0;
 };
 

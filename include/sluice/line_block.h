@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "sluice/ids.h"
+#include "sluice/line_form.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -43,6 +44,7 @@ struct TailOrigin {
   std::string host;
   std::vector<std::pair<std::string, std::string>> labels;
   Digest128 id_seed;  // of host id, file identity and epoch: see record ids
+  LineForm form;
   bool strip_cr = true;
   bool ordered = false;  // blocks stay on their shard, one parcel in flight (order: file)
 

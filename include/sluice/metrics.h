@@ -44,6 +44,7 @@ struct alignas(64) ShardMetrics {
   Counter replaced_sequences;  // invalid UTF-8 sequences that became U+FFFD
   Counter split_lines;         // pieces of lines longer than max_line
   Counter partial_lines;       // last lines of rotated files, delivered without newline
+  Counter unparsed_lines;      // not in the container format of their source, delivered as they are
   Counter truncations;         // epochs begun because content was replaced
   Counter hot_tails;           // gauge: tails read on the tick
   Counter tails;               // gauge

@@ -42,6 +42,7 @@ size_t worst_record_bytes(const AgentConfig& config, const DestinationConfig& de
     origin.path.assign(4096, '\x01');  // PATH_MAX bytes that all need the longest escape
     origin.host = facts.host;
     origin.labels = facts.labels;
+    origin.form = facts.form;
     worst = std::max(worst, encoder.worst_line_bytes(facts.line_bytes_max, origin));
   }
   return worst;
@@ -53,6 +54,10 @@ PlanInput plan_input(const AgentConfig& config, int32_t shards) {
   input.shards = shards;
   for (const SourceConfig& source : config.sources) {
     input.max_line = std::max(input.max_line, source.max_line);
+    const bool plain = LineForm{source.format, source.encoding}.is_plain();
+    const auto line_bytes = static_cast<size_t>(source.max_line.value);
+    const Bytes decoded(static_cast<int64_t>(LineReader::memory_bytes(line_bytes)));
+    if (!plain) input.decoded_line = std::max(input.decoded_line, decoded);
   }
   for (const DestinationConfig& destination : config.destinations) {
     PlanDestination plan;

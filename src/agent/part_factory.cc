@@ -20,6 +20,7 @@ std::vector<SourceFacts> source_facts(const AgentConfig& config) {
     facts.host = config.host;
     facts.labels.assign(source.labels.begin(), source.labels.end());
     facts.line_bytes_max = static_cast<size_t>(source.max_line.value);
+    facts.form = {source.format, source.encoding};
     facts.strip_cr = source.carriage_return == CarriageReturn::kStrip;
     all.push_back(std::move(facts));
   }

@@ -31,6 +31,16 @@ constexpr auto choices(CarriageReturn) {
   return std::to_array<Choice<CarriageReturn>>(
       {{"strip", CarriageReturn::kStrip}, {"keep", CarriageReturn::kKeep}});
 }
+constexpr auto choices(LineFormat) {
+  return std::to_array<Choice<LineFormat>>(
+      {{"text", LineFormat::kText}, {"cri", LineFormat::kCri}, {"docker", LineFormat::kDocker}});
+}
+constexpr auto choices(TextEncoding) {
+  return std::to_array<Choice<TextEncoding>>({{"utf-8", TextEncoding::kUtf8},
+                                              {"utf-16le", TextEncoding::kUtf16Le},
+                                              {"utf-16be", TextEncoding::kUtf16Be},
+                                              {"latin1", TextEncoding::kLatin1}});
+}
 constexpr auto choices(Framing) {
   return std::to_array<Choice<Framing>>({{"json", Framing::kJson}, {"ndjson", Framing::kNdjson}});
 }

@@ -159,6 +159,16 @@ void finish_endpoint(PlacedDestination& destination) {
     headers.emplace("Authorization", Secret(endpoint.value->authorization));
 }
 
+// Container runtimes write UTF-8 whatever the container says.
+void check_form(const PlacedSource& placed, ProblemList& problems) {
+  const SourceConfig& it = placed.record;
+  if (it.format == LineFormat::kText || it.encoding == TextEncoding::kUtf8) return;
+  problems.error(placed.of(placed.sets("encoding") ? "encoding" : "format"),
+                 fmt::format("source '{}' is of container logs, which are always utf-8; leave "
+                             "encoding out, or set format to text",
+                             it.name));
+}
+
 void check_times(const PlacedDestination& placed, ProblemList& problems) {
   const DestinationConfig& it = placed.record;
   if (it.retry_min_delay > it.retry_max_delay)
@@ -226,6 +236,7 @@ AgentConfig assembled(Assembly assembly, const Environment& environment, const C
   finish_agent(assembly.agent, environment, problems);
   finish_paths(assembly, environment, rules, problems);
   finish_routes(assembly, problems);
+  for (const PlacedSource& source : assembly.sources) check_form(source, problems);
   for (PlacedDestination& destination : assembly.destinations) {
     finish_endpoint(destination);
     check_times(destination, problems);

@@ -33,7 +33,7 @@ using FieldOf = std::variant<Types Record::*...>;
 using AgentField = FieldOf<AgentConfig, std::string, Bytes, Duration, int32_t, bool, IoBackend,
                            LogLevel, LogFormat, ProgressMode, std::optional<ListenAddress>>;
 using SourceField = FieldOf<SourceConfig, std::string, std::vector<std::string>, TextMap, Bytes,
-                            StartFrom, CarriageReturn>;
+                            StartFrom, CarriageReturn, LineFormat, TextEncoding>;
 using DestinationField =
     FieldOf<DestinationConfig, std::string, Framing, Lines, Bytes, Duration, int32_t, Overflow,
             Compression, CompressionLevel, RateLimit, DeliveryOrder, SecretMap, bool, HttpVersion>;

@@ -19,6 +19,11 @@ Shard::Shard(const ShardSettings& settings, ShardParts parts)
     roads_.push_back(std::make_unique<Road>(std::move(road)));
   }
   parts_.roads.clear();
+  size_t line_bytes_max = 0;
+  for (const SourceFacts& source : parts_.sources) {
+    if (!source.form.is_plain()) line_bytes_max = std::max(line_bytes_max, source.line_bytes_max);
+  }
+  if (line_bytes_max > 0) reader_ = std::make_unique<LineReader>(line_bytes_max);
   buffers_per_road_ = std::max(1, settings_.buffers / static_cast<int32_t>(roads_.size()));
 }
 
@@ -92,6 +97,7 @@ std::unique_ptr<TailOrigin> Shard::make_origin(const TailSpec& spec, Epoch epoch
   origin->host = facts.host;
   origin->labels = facts.labels;
   origin->id_seed = record_seed(spec.file_seed, epoch);
+  origin->form = facts.form;
   origin->strip_cr = facts.strip_cr;
   origin->ordered = roads_[spec.destination.value]->parts.ordered;
   return origin;

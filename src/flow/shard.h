@@ -30,6 +30,7 @@
 
 #include "flow/batch/batch.h"
 #include "flow/read/tail.h"
+#include "flow/split/line_reader.h"
 #include "sluice/channel.h"
 #include "sluice/compressor.h"
 #include "sluice/encoder.h"
@@ -60,6 +61,7 @@ struct SourceFacts {
   std::vector<std::pair<std::string, std::string>> labels;
   size_t line_bytes_max = size_t{1} << 20;
   bool strip_cr = true;
+  LineForm form;
 };
 
 // The way from this shard to one destination's lane.
@@ -125,6 +127,7 @@ class Shard {
   void take_read(const ReadDone& done, MonoTime now, WallTime wall);
   bool take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size_t read_bytes,
                  MonoTime now, WallTime wall);
+  void refuse(Seat& seat, MonoTime now);
   void replace_content(Seat& seat, MonoTime now);
   void publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool continuation);
   static bool readable(const Seat& seat);
@@ -139,6 +142,8 @@ class Shard {
   LineBlock* next_block();
   void pump(Road& road, MonoTime now);
   bool encode_front(Road& road, MonoTime now);
+  EncodeStep encode_lines(Road& road, const LineBlock& block, uint32_t first_line,
+                          uint32_t records_max);
   void finish_front(Road& road);
   void return_rest_of_front(Road& road);
   void seal(Road& road, MonoTime now);
@@ -151,6 +156,7 @@ class Shard {
 
   // The shard's thread only.
   std::vector<std::unique_ptr<Road>> roads_;
+  std::unique_ptr<LineReader> reader_;                         // null if all sources are plain text
   std::unordered_map<uint32_t, std::unique_ptr<Seat>> seats_;  // by TailId
   std::vector<Seat*> hot_;                                     // hot and paused tails
   std::vector<Seat*> released_;                                // wait for their last read

@@ -19,6 +19,7 @@ struct Shard::Seat {
   Road* road;
   bool listed_ready = false;
   bool listed_hot = false;
+  bool refused = false;  // said that the file is compressed
 
   Seat(const TailSpec& s, std::unique_ptr<TailOrigin> origin, const TailTimings& timings, Road* r,
        MonoTime now)

@@ -2,10 +2,12 @@
 // How reads become blocks: which tail is read next, what a completion means for it.
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "flow/shard.h"
 #include "flow/shard_parts.h"
 #include "flow/split/framer.h"
+#include "flow/split/record_index.h"
 #include "sluice/check.h"
 #include "sluice/planted.h"
 
@@ -75,10 +77,16 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
       return false;
   }
   const auto text = all.subspan(wish.marker_bytes);
+  if (tail.position() == FileOffset(0) && is_compressed(text)) {
+    refuse(seat, now);
+    return false;
+  }
   const bool reached_end =
       text.size() < buffer.text.size() + (planted(Planted::kOffByOneAtBufferEnd) ? 1 : 0);
+  const LineForm form = tail.origin().form;
+  const bool continuation = !ends_with_newline(all.first(wish.marker_bytes), tail.position(), form);
   const FrameRules rules{parts_.sources[seat.spec.source.value].line_bytes_max,
-                         wish.flush_unfinished};
+                         wish.flush_unfinished, form, tail.position(), continuation};
   const FrameCut cut = frame(text, reached_end, rules, buffer.line_ends);
   if (cut.line_count == 0) {
     if (cut.next == FrameNext::kMoreRoom) {
@@ -93,7 +101,6 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
   buffer.block.first_offset = tail.position();
   buffer.block.read_at = wall;
   buffer.block.read_at_mono = now;
-  const bool continuation = tail.inside_line();
   tail.took(Bytes(static_cast<int64_t>(cut.bytes)), all.first(wish.marker_bytes + cut.bytes), now);
   if (cut.next == FrameNext::kAwaitGrowth && tail.mode() == TailMode::kReady) {
     tail.reached_end(cut.unfinished_bytes, now);
@@ -123,6 +130,13 @@ void Shard::publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool co
   if (parts_.idle_shard != nullptr && parts_.blocks->waiting(settings_.shard) >= 2) {
     parts_.idle_shard->wake();
   }
+}
+
+// The steward takes it away.
+void Shard::refuse(Seat& seat, MonoTime now) {
+  seat.tail.reached_end(0, now);
+  if (std::exchange(seat.refused, true)) return;
+  report(ShardReport::Kind::kRefused, seat.tail, Bytes(0), 0);
 }
 
 void Shard::replace_content(Seat& seat, MonoTime now) {

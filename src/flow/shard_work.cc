@@ -54,6 +54,29 @@ void Shard::pump(Road& road, MonoTime now) {
   }
 }
 
+// Lines of plain text are encoded as they stand, others are read first, a list at a time.
+EncodeStep Shard::encode_lines(Road& road, const LineBlock& block, uint32_t first_line,
+                               uint32_t records_max) {
+  BodyBuffer& body = road.batch.body();
+  if (block.origin->form.is_plain())
+    return road.parts.encoder->encode(block, first_line, records_max, body);
+  SLUICE_CHECK(reader_ != nullptr, "some source is not plain text");
+  EncodeStep all;
+  all.next_line = first_line;
+  while (all.next_line < block.line_count && all.records < records_max) {
+    const auto list = reader_->read(block, all.next_line, records_max - all.records);
+    // Several records of one line: the body has room for them, but its bound does not.
+    if (all.records + list.records.size() > records_max && body.size > 0) break;
+    const EncodeStep step = road.parts.encoder->encode_records(block, list.records, body);
+    all.next_line = step.next_line;
+    all.records += step.records;
+    all.replaced_sequences += step.replaced_sequences;
+    all.unparsed += step.unparsed;
+    if (step.next_line < list.next_line) break;
+  }
+  return all;
+}
+
 // Encodes lines of the first waiting block into the open body. Returns whether the block is done.
 bool Shard::encode_front(Road& road, MonoTime now) {
   Road::Work& work = road.pending.front();
@@ -63,13 +86,14 @@ bool Shard::encode_front(Road& road, MonoTime now) {
   const auto room = lines_max == Lines(0)
                         ? std::numeric_limits<uint32_t>::max()
                         : static_cast<uint32_t>((lines_max - batch.lines()).value);
-  const EncodeStep step = road.parts.encoder->encode(block, work.next_line, room, batch.body());
+  const EncodeStep step = encode_lines(road, block, work.next_line, room);
   SLUICE_CHECK(step.next_line > work.next_line || !batch.empty(), "an empty body takes any line");
   ShardMetrics& metrics = *parts_.metrics;
   metrics.replaced_sequences.add(static_cast<int64_t>(step.replaced_sequences));
   if (step.next_line > work.next_line) {
-    metrics.lines.add(step.next_line - work.next_line);
-    batch.add(block, work.next_line, step.next_line, now);
+    metrics.lines.add(step.records);
+    metrics.unparsed_lines.add(step.unparsed);
+    batch.add(block, work.next_line, step.next_line, Lines(step.records), now);
     work.next_line = step.next_line;
   }
   const bool done = work.next_line == block.line_count;

@@ -57,6 +57,8 @@ std::vector<MemoryTerm> fixed_terms(const PlanInput& input, int32_t buffers) {
       {"open bodies", shards, bodies, "one per shard and destination"},
       {"compressed bodies", shards, bodies, "the output of the codec before it is a parcel"},
       {"codecs", shards, codecs, "state of the compressors"},
+      {"lines decoded", input.decoded_line > Bytes(0) ? shards : 0, input.decoded_line,
+       "of container logs and other encodings than UTF-8"},
       {"long lines read", long_lines, Bytes(oversize), "lines longer than a block; else untouched"},
       {"long lines encoded", 2 * long_lines, worst_line, "such a line escaped, and compressed"},
       {"on the way to lanes", shards, overshoot(input, buffers),

@@ -36,6 +36,7 @@ struct PlanInput {
   int32_t shards = 1;
   Bytes max_line;  // the longest of all sources
   std::vector<PlanDestination> destinations;
+  Bytes decoded_line = {};  // what a shard needs to decode and join lines; 0: all are plain text
 };
 
 struct LanePlan {

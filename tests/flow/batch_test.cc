@@ -45,9 +45,9 @@ TEST(Batch, SpansOfOneFileThatFollowEachOtherBecomeOne) {
   const Fixture first(1, 0);
   const Fixture other(2, 100);
   const Fixture second(1, 40);
-  batch.add(first.block, 0, 4, MonoTime(1));
-  batch.add(other.block, 0, 2, MonoTime(2));
-  batch.add(second.block, 0, 3, MonoTime(3));
+  batch.add(first.block, 0, 4, Lines(4), MonoTime(1));
+  batch.add(other.block, 0, 2, Lines(2), MonoTime(2));
+  batch.add(second.block, 0, 3, Lines(3), MonoTime(3));
   EXPECT_EQ(batch.opened_at(), MonoTime(1));
   const ParcelPtr parcel = batch.seal_into_parcel(DestinationId(0), ShardId(0), MonoTime(4));
   ASSERT_EQ(parcel->spans.size(), 2U);

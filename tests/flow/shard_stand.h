@@ -139,13 +139,15 @@ struct ShardStandRules {
   size_t soft_limit = 100'000;
   size_t line_bytes_max = 1'000;
   size_t oversize_count = 1;
+  LineForm form = {};
+  bool strip_cr = true;
 };
 
 class ShardStand {
  public:
   explicit ShardStand(ShardStandRules rules)
       : buffers(4, rules.oversize_count, rules.line_bytes_max + 4096),
-        body_(rules.soft_limit + rules.line_bytes_max * 6 + 4096) {
+        body_(rules.soft_limit + rules.line_bytes_max * 12 + 16'384) {
     gauge.bytes_max = int64_t{1} << 40;
     ShardParts parts;
     parts.io = &io;
@@ -155,7 +157,7 @@ class ShardStand {
     parts.reports = &reports;
     parts.steward = &steward_;
     parts.metrics = &metrics;
-    parts.sources.push_back({"host", {}, rules.line_bytes_max, true});
+    parts.sources.push_back({"host", {}, rules.line_bytes_max, rules.strip_cr, rules.form});
     RoadParts road;
     road.encoder = std::make_unique<JsonEncoder>(JsonEncoder::Options{});
     road.compressor = make_identity();
@@ -170,7 +172,8 @@ class ShardStand {
   }
 
   // The tail's number is the file's handle, too.
-  void adopt(uint32_t tail, std::string text) {
+  void adopt(uint32_t tail, std::string text, FileOffset start = FileOffset(0),
+             const Marker& marker = {}) {
     io.files[static_cast<int>(tail)] = std::move(text);
     ShardOrder order;
     order.kind = ShardOrder::Kind::kAdopt;
@@ -178,6 +181,8 @@ class ShardStand {
     order.spec->tail = TailId(tail);
     order.spec->file.value = static_cast<int>(tail);
     order.spec->path = "/log";
+    order.spec->start = start;
+    order.spec->marker = marker;
     orders.values.push_back(std::move(order));
   }
   void order(ShardOrder::Kind kind, uint32_t tail, FileOffset offset = FileOffset(0)) {

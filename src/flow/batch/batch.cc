@@ -65,7 +65,9 @@ void Batch::add_span(const Span& span, const Digest128& seed) {
   seeds_.push_back(planted(Planted::kKeyWithoutContent) ? Digest128{} : seed);
 }
 
-void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line, MonoTime now) {
+void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line, Lines records,
+                MonoTime now) {
+  SLUICE_CHECK(records > Lines(0), "lines become records");
   SLUICE_CHECK(first_line < next_line && next_line <= block.line_count, "lines of the block");
   if (empty()) {
     opened_at_ = now;
@@ -77,7 +79,7 @@ void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line,
   add_span(Span{block.origin->tail, block.origin->epoch, block.first_offset + Bytes(begin),
                 block.first_offset + Bytes(end), proof_of(block, end)},
            block.origin->id_seed);
-  lines_ += Lines(next_line - first_line);
+  lines_ += records;
   raw_bytes_ += Bytes(end - begin);
   ordered_ = ordered_ || block.origin->ordered;
 }

@@ -44,8 +44,9 @@ class Batch {
   MonoTime opened_at() const { return opened_at_; }
   bool ordered() const { return ordered_; }
 
-  // Lines [first, next) of `block` are in the body now.
-  void add(const LineBlock& block, uint32_t first_line, uint32_t next_line, MonoTime now);
+  // Lines [first, next) of `block` are in the body now, as so many records.
+  void add(const LineBlock& block, uint32_t first_line, uint32_t next_line, Lines records,
+           MonoTime now);
 
   // Everything about the batch but its bytes, for the parcel; the batch is empty afterwards.
   ParcelPtr seal_into_parcel(DestinationId destination, ShardId shard, MonoTime now);

@@ -13,9 +13,14 @@ namespace {
 
 constexpr std::string_view kOwnKeys[] = {"timestamp", "host", "path",   "line",
                                          "offset",    "id",   "partial"};
+// In container logs these, too.
+constexpr std::string_view kContainerKeys[] = {"stream", "time"};
 
-bool is_own_key(std::string_view label) {
-  return std::find(std::begin(kOwnKeys), std::end(kOwnKeys), label) != std::end(kOwnKeys);
+bool is_own_key(std::string_view label, const TailOrigin& origin) {
+  const auto among = [label](const auto& keys) {
+    return std::find(std::begin(keys), std::end(keys), label) != std::end(keys);
+  };
+  return among(kOwnKeys) || (origin.form.is_container() && among(kContainerKeys));
 }
 
 // Everything of the prefix that is neither a value nor a label, generously.
@@ -27,11 +32,14 @@ constexpr size_t kLabelFixedBytes = 6;  // "":"",
 EncodeStep JsonEncoder::encode(const LineBlock& block, uint32_t first_line, uint32_t lines_max,
                                BodyBuffer& body) {
   SLUICE_CHECK(first_line < block.line_count && lines_max > 0, "an encoder is given lines");
-  build_prefix(block);
-  const RecordForm form{prefix_.data(), prefix_bytes_, options_.framing == Framing::kJson,
-                        options_.with_offset, options_.with_id};
   const uint32_t end_line = first_line + std::min(lines_max, block.line_count - first_line);
-  return write_json_records(form, block, first_line, end_line, body);
+  return write_json_lines(build_form(block), block, first_line, end_line, body);
+}
+
+EncodeStep JsonEncoder::encode_records(const LineBlock& block, std::span<const TextRecord> records,
+                                       BodyBuffer& body) {
+  SLUICE_CHECK(!records.empty(), "an encoder is given records");
+  return write_json_records(build_form(block), block.origin->id_seed, records, body);
 }
 
 void JsonEncoder::finish(BodyBuffer& body) {
@@ -52,10 +60,15 @@ size_t JsonEncoder::worst_line_bytes(size_t line_bytes, const TailOrigin& origin
     values += key.size() + value.size();
     fixed += kLabelFixedBytes;
   }
-  return record_bytes_max(fixed + 6 * values, line_bytes);
+  const size_t envelope = fixed + 6 * values;
+  if (origin.form.is_plain()) return record_bytes_max(envelope, line_bytes);
+  if (!origin.form.is_container()) return record_bytes_max(envelope, 2 * (line_bytes + 2));
+  // Each of several records has an envelope of its own.
+  return record_bytes_max(envelope, line_bytes) +
+         (kRecordsPerLineMax - 1) * record_bytes_max(envelope, 0);
 }
 
-void JsonEncoder::build_prefix(const LineBlock& block) {
+RecordForm JsonEncoder::build_form(const LineBlock& block) {
   const TailOrigin& origin = *block.origin;
   prefix_bytes_ = 0;
   append_text(options_.framing == Framing::kJson ? ",{\"timestamp\":\"" : "{\"timestamp\":\"");
@@ -67,13 +80,15 @@ void JsonEncoder::build_prefix(const LineBlock& block) {
   append_text(",\"path\":");
   append_string(origin.path);
   for (const auto& [key, value] : origin.labels) {
-    if (is_own_key(key)) continue;
+    if (is_own_key(key, origin)) continue;
     append_text(",");
     append_string(key);
     append_text(":");
     append_string(value);
   }
   append_text(",\"line\":\"");
+  return {prefix_.data(), prefix_bytes_, options_.framing == Framing::kJson, options_.with_offset,
+          options_.with_id};
 }
 
 void JsonEncoder::append_text(std::string_view text) {

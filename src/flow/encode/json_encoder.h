@@ -3,10 +3,11 @@
 //
 // In:      blocks of lines; what is optional in a record.
 // Out:     {"timestamp":"…Z","host":"…","path":"…",<labels>,"line":"…","offset":N,"id":"…",
-//          "partial":true} with all keys at the top level: labels as strings, in their order;
-//          offset (of the line's first byte in its file) and id (see record_id.h) if asked for;
-//          partial only where the text is not a whole line, that is on every piece of an over-long
-//          line and on a last line that never got its newline.
+//          "stream":"stdout","time":"…","partial":true} with all keys at the top level: labels as
+//          strings, in their order; offset (of the line's first byte in its file) and id (see
+//          record_id.h) if asked for; stream and time as a container runtime wrote them, for its
+//          logs; partial only where the text is not a whole line, that is on every piece of an
+//          over-long line and on a last line that never got its newline.
 // Owns:    the envelope of the block at hand. Borrows block and body for the call.
 // Thread:  one shard.
 // Limits:  a label named like one of the keys above is left out: the record's own key counts.
@@ -37,12 +38,14 @@ class JsonEncoder final : public Encoder {
 
   EncodeStep encode(const LineBlock& block, uint32_t first_line, uint32_t lines_max,
                     BodyBuffer& body) override;
+  EncodeStep encode_records(const LineBlock& block, std::span<const TextRecord> records,
+                            BodyBuffer& body) override;
   void finish(BodyBuffer& body) override;
   std::string_view content_type() const override;
   size_t worst_line_bytes(size_t line_bytes, const TailOrigin& origin) const override;
 
  private:
-  void build_prefix(const LineBlock& block);
+  RecordForm build_form(const LineBlock& block);
   void append_text(std::string_view text);
   void append_string(std::string_view text);
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// json_records.h — the loop over the lines of a block that writes JSON records.
+// json_records.h — the loops over the lines of a block, or over records, that write JSON records.
 //
-// In:      a constant prefix, a block, a range of its lines.
+// In:      a constant prefix, a block and a range of its lines, or a list of records.
 // Out:     records behind body.size; the first line that no longer fits.
 // Owns:    nothing.
 // Thread:  any; pure. The instruction set is chosen once per call, that is per block.
@@ -14,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "sluice/encoder.h"
 #include "sluice/line_block.h"
@@ -23,8 +24,9 @@ namespace sluice {
 // The prefix is copied in steps of this size, so that much may be read behind its end.
 inline constexpr size_t kCopyBytes = 64;
 
-// The most that follows the text of a line: "offset", "id", "partial", braces, closing.
-inline constexpr size_t kRecordTailBytesMax = 128;
+// The most that follows the text of a line: "offset", "id", "stream", "time", "partial", braces,
+// closing.
+inline constexpr size_t kRecordTailBytesMax = 224;
 
 struct RecordForm {
   const uint8_t* prefix = nullptr;  // begins with ',' in an array
@@ -38,7 +40,11 @@ struct RecordForm {
 size_t record_bytes_max(size_t prefix_bytes, size_t line_bytes);
 
 // REQUIRES: first_line < end_line <= block.line_count; body as Encoder says.
-EncodeStep write_json_records(const RecordForm& form, const LineBlock& block, uint32_t first_line,
-                              uint32_t end_line, BodyBuffer& body);
+EncodeStep write_json_lines(const RecordForm& form, const LineBlock& block, uint32_t first_line,
+                            uint32_t end_line, BodyBuffer& body);
+
+// REQUIRES: records are not empty and come from successive lines of a block with this id_seed.
+EncodeStep write_json_records(const RecordForm& form, const Digest128& id_seed,
+                              std::span<const TextRecord> records, BodyBuffer& body);
 
 }  // namespace sluice

@@ -11,7 +11,8 @@
 // Thread:  the reading shard. Pure.
 // Limits:  a line of up to `line_bytes_max` (newline not counted) stays whole. A longer one is cut
 //          into pieces of at most that size, never inside a UTF-8 character, one piece per block,
-//          and every piece is marked. Nothing is ever dropped.
+//          and every piece is marked. Nothing is ever dropped. In container logs all lines that
+//          belong to one record count as one line here; see record_index.h.
 // Fails:   cannot.
 // Why so:  carrying a remainder from buffer to buffer is state that survives rotation, truncation
 // and
@@ -23,12 +24,19 @@
 #include <cstdint>
 #include <span>
 
+#include "sluice/line_form.h"
+#include "sluice/units.h"
+
 namespace sluice {
 
 struct FrameRules {
   size_t line_bytes_max = 0;  // > 0
   bool flush_unfinished =
       false;  // the file will not grow any more: its last line is complete as it is
+  LineForm form = {};
+  // Of a form that is not plain:
+  FileOffset offset = {};    // of the text in its file
+  bool inside_line = false;  // the text begins inside a line
 };
 
 // What the reader should do next with this file.
