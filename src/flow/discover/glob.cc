@@ -261,7 +261,7 @@ bool Glob::walk(const Alternative& alternative, size_t component, std::string_vi
   if (components[component].any_directories()) {
     if (walk(alternative, component + 1, rest, question)) return true;
     const bool link_ends_here = question == Question::kDescendThroughLink && after.empty();
-    const bool hidden = name[0] == '.' && !dots_;
+    const bool hidden = name.starts_with('.') && !dots_;
     return !hidden && !link_ends_here && walk(alternative, component, after, question);
   }
   return components[component].matches(name, dots_) &&
