@@ -120,6 +120,26 @@ void Scene::link(const std::string& name, const std::string& more) {
   disk_.link(path_of(name), path_of(more));
 }
 
+void Scene::symlink(const std::string& target, const std::string& name) {
+  witness_.see("somebody points a link elsewhere");
+  disk_.symlink(path_of(target), path_of(name));
+}
+
+void Scene::make_directory(const std::string& name) {
+  witness_.see("somebody makes a directory");
+  disk_.make_directory(path_of(name));
+}
+
+void Scene::remove_directory(const std::string& name) {
+  witness_.see("somebody removes a directory");
+  disk_.remove_directory(path_of(name));
+}
+
+void Scene::rename_directory(const std::string& from, const std::string& to) {
+  witness_.see("somebody renames a directory");
+  disk_.rename_directory(path_of(from), path_of(to));
+}
+
 bool Scene::exists(const std::string& name) const {
   return disk_.find(path_of(name)) != nullptr;
 }

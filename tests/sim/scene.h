@@ -51,6 +51,10 @@ class Scene {
   void truncate(const std::string& name);
   void unlink(const std::string& name);
   void link(const std::string& name, const std::string& more);
+  void symlink(const std::string& target, const std::string& name);  // made, or pointed elsewhere
+  void make_directory(const std::string& name);
+  void remove_directory(const std::string& name);
+  void rename_directory(const std::string& from, const std::string& to);
   bool exists(const std::string& name) const;
   const std::string& content(const std::string& name) const;
 

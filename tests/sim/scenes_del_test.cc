@@ -45,6 +45,26 @@ TEST(Scenes, DEL_2_deleted_and_made_again_under_the_same_name_both_contents_come
       [](Plan& plan) { plan.open_files_max = 64; });
 }
 
+TEST(Scenes, DEL_4_a_directory_that_is_removed_and_made_again_is_followed_again) {
+  play(
+      [](Scene& s) {
+        s.start();
+        for (int i = 0; i < 3; ++i) {
+          s.write("app/a.log", 10);
+          s.run_until_followed("app/a.log");
+          s.write("app/a.log", 5);
+          s.unlink("app/a.log");
+          s.remove_directory("app");
+          s.run(Duration(i * int64_t{2'000'000'000}));
+          s.make_directory("app");
+        }
+        s.write("app/a.log", 10);
+        s.run_until_delivered();
+        s.expect_ok();
+      },
+      [](Plan& plan) { plan.open_files_max = 64; });
+}
+
 TEST(Scenes, DEL_5_a_disk_that_answers_nothing_but_errors_for_a_minute_costs_nothing) {
   play([](Scene& s) {
     s.start();

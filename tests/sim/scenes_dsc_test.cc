@@ -128,6 +128,41 @@ TEST(Scenes, DSC_9_directories_beyond_the_limit_of_watches_are_polled) {
       [](Plan& plan) { plan.watches_max = 1; });
 }
 
+TEST(Scenes, DSC_10_a_new_directory_with_a_file_already_in_it_is_found) {
+  play(
+      [](Scene& s) {
+        s.start();
+        s.run(1_s);
+        s.make_directory("new");
+        s.write("new/a.log", 10);
+        s.run(20_ms);
+        s.make_directory("new/deep");
+        s.write("new/deep/b.log", 10);
+        s.run_until_delivered(10_s);
+        s.write("new/a.log", 5);
+        s.write("new/deep/b.log", 5);
+        s.run_until_delivered(10_s);
+        s.expect_ok();
+      },
+      [](Plan& plan) {
+        plan.sources.push_back({{"/logs/*.log", "/logs/*/*.log", "/logs/*/*/*.log"}, {}});
+      });
+}
+
+TEST(Scenes, DSC_11_a_directory_renamed_between_any_two_calls_of_the_look_into_it) {
+  play_between_all_calls({[](Scene& s) {
+                            s.start();
+                            s.write("app/a.log", 10);
+                            s.run_until_followed("app/a.log");
+                            s.write("app/b.log", 10);
+                          },
+                          [](Scene& s) { s.rename_directory("app", "moved"); },
+                          [](Scene& s) { s.write("moved/a.log", 5); }},
+                         [](Plan& plan) {
+                           plan.sources.push_back({{"/logs/*.log", "/logs/*/*.log"}, {}});
+                         });
+}
+
 TEST(Scenes, DSC_11_renamed_or_deleted_between_any_two_calls_of_the_look_at_it) {
   const auto before = [](Scene& s) {
     s.start();
@@ -175,6 +210,22 @@ TEST(Scenes, DSC_12_one_file_by_two_patterns_two_sources_and_a_hard_link_is_one_
         plan.sources.push_back({{"/logs/*.log", "/logs/a*", "/logs/app/*.log"}, {}});
         plan.sources.push_back({{"/logs/*.log"}, {}});
       });
+}
+
+TEST(Scenes, DSC_12_a_file_and_a_symbolic_link_to_it_are_one_stream) {
+  play([](Scene& s) {
+    s.write("a.log", 20);
+    s.symlink("a.log", "link.log");
+    s.start();
+    s.run_until_delivered(10_s);
+    s.symlink("a.log", "app/link.log");
+    s.write("a.log", 20);
+    s.run_until_delivered(10_s);
+    s.unlink("link.log");
+    s.write("a.log", 5);
+    s.run_until_delivered(10_s);
+    s.expect_ok();
+  });
 }
 
 TEST(Scenes, DSC_16_a_file_that_slept_for_a_year_goes_on_at_its_saved_offset) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Rotation: the rows ROT-1 to ROT-24 of docs/scenarios.md that play in the simulated world.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include "scene.h"
@@ -257,6 +258,51 @@ TEST(Scenes, ROT_18_a_reused_inode_under_the_same_long_banner_is_read_from_its_b
         s.expect_ok();
       },
       [](Plan& plan) { plan.reuse_inodes = true; });
+}
+
+TEST(Scenes, ROT_19_a_link_that_is_pointed_elsewhere_thirty_times_finishes_and_begins) {
+  play(
+      [](Scene& s) {
+        s.make_directory("/data");
+        s.start();
+        for (int i = 0; i < 30; ++i) {
+          const std::string target = fmt::format("/data/{}.txt", i);
+          s.write(target, 3);
+          s.symlink(target, "current.log");
+          s.run_until_followed(target);
+          s.write(target, 3);
+        }
+        s.run_until_delivered();
+        s.expect_ok();
+      },
+      [](Plan& plan) { plan.open_files_max = 64; });
+}
+
+TEST(Scenes, ROT_20_the_layout_of_the_kubelet_is_followed_through_its_links) {
+  play(
+      [](Scene& s) {
+        // A link names 0.log of a pod; it is renamed with a time, and the runtime opens it anew.
+        s.make_directory("/pods");
+        s.write("/pods/0.log", 5);
+        s.symlink("/pods/0.log", "pod.log");
+        s.start();
+        s.run_until_delivered();
+        for (int i = 0; i < 4; ++i) {
+          Inode* held = s.open("/pods/0.log");
+          s.write(held, 5);
+          s.rename("/pods/0.log", fmt::format("/pods/0.log.2026010{}", i));
+          s.write(held, 5);
+          s.close(held);
+          s.write("/pods/0.log", 5);
+          s.run_until_followed("/pods/0.log");
+          if (i > 0) s.unlink(fmt::format("/pods/0.log.2026010{}", i - 1));
+        }
+        s.write("/pods/1.log", 5);  // the container starts again
+        s.symlink("/pods/1.log", "pod.log");
+        s.run_until_delivered();
+        s.expect_ok();
+      },
+      [](Plan& plan) { plan.open_files_max = 64; });
 }
 
 TEST(Scenes, ROT_21_moved_to_another_directory_it_is_read_on_by_its_descriptor) {

@@ -7,25 +7,9 @@
 #include "sluice/check.h"
 
 namespace sluice::sim {
-namespace {
-
-std::string directory_of(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-std::string name_of_path(const std::string& path) {
-  return path.substr(path.rfind('/') + 1);
-}
-
-}  // namespace
 
 SimDisk::SimDisk(const Plan& plan, Witness& witness, SimFeed& feed, Dice dice)
-    : plan_(plan),
-      witness_(witness),
-      feed_(feed),
-      dice_(dice),
-      directories_{"/", "/logs", "/logs/app"} {}
+    : plan_(plan), witness_(witness), feed_(feed), dice_(dice) {}
 
 Inode* SimDisk::create(const std::string& path) {
   SLUICE_CHECK(!names_.contains(path), "a writer creates what is not there");
@@ -43,7 +27,8 @@ Inode* SimDisk::create(const std::string& path) {
 }
 
 Inode* SimDisk::find(const std::string& path) const {
-  const auto found = names_.find(path);
+  const auto link = symlinks_.find(path);
+  const auto found = names_.find(link == symlinks_.end() ? path : link->second);
   return found == names_.end() ? nullptr : found->second;
 }
 
@@ -85,6 +70,7 @@ void SimDisk::rename(const std::string& from, const std::string& to) {
 }
 
 void SimDisk::unlink(const std::string& path) {
+  if (symlinks_.contains(path)) return symlink("", path);
   Inode& inode = *names_.at(path);
   names_.erase(path);
   --inode.links;
@@ -112,6 +98,9 @@ std::vector<std::string> SimDisk::names_of(const Inode& inode) const {
   std::vector<std::string> names;
   for (const auto& [path, named] : names_) {
     if (named == &inode) names.push_back(path);
+  }
+  for (const auto& [path, target] : symlinks_) {
+    if (find(path) == &inode) names.push_back(path);
   }
   return names;
 }
@@ -148,16 +137,18 @@ Result<void> SimDisk::list(const std::string& directory, std::vector<DirectoryEn
   entries.clear();
   if (fails(Seam::kList)) return Error::from_errno("opendir", EIO);
   if (const int32_t code = refused(directory)) return Error::from_errno("opendir", code);
-  const bool known =
-      std::find(directories_.begin(), directories_.end(), directory) != directories_.end();
-  if (!known) return Error::from_errno("opendir", ENOENT);
-  for (const std::string& path : directories_) {
+  if (!directories_.contains(directory)) return Error::from_errno("opendir", ENOENT);
+  for (const auto& [path, number] : directories_) {
     if (path != "/" && directory_of(path) == directory)
       entries.push_back({name_of_path(path), FileKind::kDirectory});
   }
   for (const auto& [path, inode] : names_) {
     if (directory_of(path) == directory)
       entries.push_back({name_of_path(path), FileKind::kRegular});
+  }
+  for (const auto& [path, target] : symlinks_) {
+    if (directory_of(path) == directory)
+      entries.push_back({name_of_path(path), FileKind::kSymlink});
   }
   return {};
 }
@@ -166,12 +157,12 @@ Result<FileStat> SimDisk::stat(const std::string& path) {
   if (fails(Seam::kStat)) return Error::from_errno("stat", EIO);
   if (const int32_t code = refused(path)) return Error::from_errno("stat", code);
   if (const Inode* inode = find(path)) return stat_of(*inode);
-  const auto known = std::find(directories_.begin(), directories_.end(), path);
+  const auto known = directories_.find(path);
   if (known == directories_.end()) return Error::from_errno("stat", ENOENT);
   FileStat stat;
   stat.kind = FileKind::kDirectory;
   stat.device = device;
-  stat.inode = 1 + static_cast<uint64_t>(known - directories_.begin());
+  stat.inode = known->second;
   stat.links = 2;
   return stat;
 }

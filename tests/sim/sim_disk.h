@@ -25,6 +25,9 @@
 
 namespace sluice::sim {
 
+std::string directory_of(const std::string& path);
+std::string name_of_path(const std::string& path);
+
 class SimDisk final : public Disk {
  public:
   SimDisk(const Plan& plan, Witness& witness, SimFeed& feed, Dice dice);
@@ -37,6 +40,11 @@ class SimDisk final : public Disk {
   void rename(const std::string& from, const std::string& to);
   void unlink(const std::string& path);
   void link(const std::string& path, const std::string& more);  // a hard link
+  // Makes the link or points it elsewhere; `target` need not exist.
+  void symlink(const std::string& target, const std::string& path);
+  void make_directory(const std::string& path);
+  void remove_directory(const std::string& path);  // REQUIRES: it is empty
+  void rename_directory(const std::string& from, const std::string& to);
   void hold(Inode& inode) { ++inode.writers; }
   void let_go(Inode& inode);
 
@@ -56,7 +64,7 @@ class SimDisk final : public Disk {
   Result<size_t> read_at(FileHandle file, FileOffset offset, std::span<std::byte> into) override;
   Result<FileOffset> next_data(FileHandle file, FileOffset from) override;
   void close(FileHandle file) override;
-  Result<std::string> resolve(const std::string& path) override { return path; }
+  Result<std::string> resolve(const std::string& path) override;
 
   bool faults = true;
   uint64_t device = 7;  // of all files; another one after a remount
@@ -80,8 +88,10 @@ class SimDisk final : public Disk {
   Witness& witness_;
   SimFeed& feed_;
   Dice dice_;
-  std::vector<std::string> directories_;
+  std::map<std::string, uint64_t> directories_{{"/", 1}, {"/logs", 2}, {"/logs/app", 3}};
+  uint64_t last_directory_ = 3;
   std::map<std::string, Inode*> names_;
+  std::map<std::string, std::string> symlinks_;  // to their targets
   std::deque<Inode> inodes_;
   std::deque<Life> lives_;
   std::vector<Inode*> handles_;  // by descriptor number

@@ -25,6 +25,11 @@ void SimFeed::hint(const std::string& directory, const std::string& name, bool c
   underway_.push_back({{directory, name, content}, witness_.now + delay});
 }
 
+void SimFeed::directory_gone(const std::string& directory) {
+  hint(directory, "", false);
+  watched_.erase(directory);
+}
+
 void SimFeed::forget_all() {
   watched_.clear();
   underway_.clear();

@@ -24,6 +24,8 @@ class SimFeed final : public DirectoryFeed {
       : plan_(plan), witness_(witness), dice_(dice) {}
 
   void hint(const std::string& directory, const std::string& name, bool content);
+  // A directory went away or moved: its watch tells so and ends.
+  void directory_gone(const std::string& directory);
   void forget_all();
   // When the next hint can be seen; kNever if none is under way.
   MonoTime next_visible() const;
