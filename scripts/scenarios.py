@@ -87,7 +87,10 @@ def write():
         if match:
             head, cell = line.rstrip().rstrip("|").rstrip().rsplit(" |", 1)
             names = "<br>".join(f"`{name}`" for name in tests.get(match.group(1), []))
-            said = "<br>".join(part for part in (words_of(cell.strip()), names) if part)
+            words = words_of(cell.strip())
+            if names and words == "**open**: being built":
+                words = ""
+            said = "<br>".join(part for part in (words, names) if part)
             line = f"{head} | {said} |"
         lines.append(line)
     (ROOT / PAGE).write_text("\n".join(lines))
