@@ -224,7 +224,8 @@ bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
   return cursor.at <= cursor.end;
 }
 
-// The same for a whole line with bytes that are no UTF-8.
+// The same for a whole line with bytes that are no UTF-8, or behind a byte order mark at the
+// beginning.
 bool Ledger::matches_replaced(Cursor& cursor, const BodyRecord& record) const {
   const std::string& content = cursor.life->content;
   const size_t newline = content.find('\n', static_cast<size_t>(record.offset));
@@ -232,6 +233,8 @@ bool Ledger::matches_replaced(Cursor& cursor, const BodyRecord& record) const {
   std::string_view line = std::string_view(content).substr(
       static_cast<size_t>(record.offset), newline - static_cast<size_t>(record.offset));
   if (plan_.strip_cr && line.ends_with('\r')) line.remove_suffix(1);
+  constexpr std::string_view kMark = "\xEF\xBB\xBF";
+  if (record.offset == 0 && line.starts_with(kMark)) line.remove_prefix(kMark.size());
   if (readable_text(line) != record.line) return false;
   cursor.may_skip = 0;
   cursor.at = static_cast<int64_t>(newline) + 1;

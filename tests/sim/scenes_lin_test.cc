@@ -231,6 +231,28 @@ TEST(Scenes, LIN_12_a_character_of_four_bytes_over_any_boundary_of_reads_stays_w
   });
 }
 
+TEST(Scenes, LIN_13_a_byte_order_mark_goes_at_each_beginning_and_stays_elsewhere) {
+  play([](Scene& s) {
+    const std::string mark = "\xEF\xBB\xBF";
+    s.start();
+    s.append("a.log", mark + "first\n");
+    s.owe("first");
+    put(s, "a.log", mark + "begins a later line");
+    put(s, "a.log", "holds one " + mark + " inside");
+    s.run_until_delivered();
+    s.run(1_s);
+    s.truncate("a.log");
+    s.append("a.log", mark + "first after the truncation\n");
+    s.owe("first after the truncation");
+    s.run_until_delivered();
+    s.stop();
+    put(s, "a.log", mark + "written while down");
+    s.start();
+    s.run_until_delivered();
+    s.expect_ok();
+  });
+}
+
 TEST(Scenes, LIN_15_every_byte_that_json_must_escape_is_read_back_as_it_was) {
   play([](Scene& s) {
     s.start();
