@@ -152,9 +152,11 @@ int64_t Scene::lines_missing() const {
 
 int64_t Scene::bytes_missing() const {
   int64_t missing = 0;
-  for (const auto& [line, entry] : book_)
-    missing += std::max<int64_t>(0, entry.owed - entry.stored[0]) *
-               (static_cast<int64_t>(line.size()) + 1);
+  for (const auto& [line, entry] : book_) {
+    for (size_t i = 0; i < plan_.destinations.size(); ++i)
+      missing += std::max<int64_t>(0, entry.owed - entry.stored[i]) *
+                 (static_cast<int64_t>(line.size()) + 1);
+  }
   return missing;
 }
 

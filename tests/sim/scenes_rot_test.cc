@@ -91,6 +91,38 @@ TEST(Scenes, ROT_5_copied_and_truncated_while_the_agent_is_at_the_end_nothing_is
   });
 }
 
+// The agent is far behind when the file is copied and truncated.
+void copy_and_truncate_far_behind(Scene& s, const std::string& copy) {
+  s.start();
+  s.write("a.log", 5);
+  s.run_until_delivered();
+  s.receiver_down();
+  s.write("a.log", 1500);  // far more than all buffers hold
+  s.run(1_s);
+  if (!copy.empty()) s.copy("a.log", copy);
+  s.truncate("a.log");
+  s.write("a.log", 5);
+  s.run(3_s);
+  s.receiver_up();
+}
+
+void no_reuse(Plan& plan) {
+  plan.open_files_max = 64;
+}
+
+TEST(Scenes, ROT_7_without_a_copy_what_nobody_read_is_lost_and_counted_to_the_byte) {
+  play(
+      [](Scene& s) {
+        copy_and_truncate_far_behind(s, "");
+        s.forgive_unread();
+        s.end();
+        EXPECT_GT(s.bytes_missing(), 0);
+        EXPECT_EQ(s.sum(&StewardMetrics::missed_truncated), s.bytes_missing());
+        s.expect_ok();
+      },
+      no_reuse);
+}
+
 TEST(Scenes, ROT_9_truncated_and_regrown_past_the_old_offset_within_one_look) {
   play([](Scene& s) {
     s.start();
