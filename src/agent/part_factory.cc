@@ -96,6 +96,8 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.settings.home_producer = id.value;
   spec.settings.home_room = parts_->home_room;
   spec.settings.workers = destination.workers;
+  // With the defaults 4 MiB; see StewardSettings::exposed_bytes for the other part of the promise.
+  spec.settings.ahead_bytes_max = destination.batch_bytes * (2 * destination.workers);
   spec.settings.rate_bytes = destination.rate_bytes;
   spec.settings.rate_lines = destination.rate_lines;
   spec.settings.rate_requests = destination.rate_requests;

@@ -132,6 +132,7 @@ void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
   if (verdict.kind == Verdict::Kind::kHold) metrics.holds.add();
   if (!verdict.delivered()) return;
   const Parcel& parcel = *in_flight_.by_ticket(answer.ticket).parcel;
+  delivered_raw_ += parcel.raw_bytes;
   metrics.delivered_parcels.add();
   metrics.delivered_lines.add(parcel.lines.value);
   metrics.delivered_raw_bytes.add(parcel.raw_bytes.value);
@@ -146,6 +147,7 @@ void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, Mono
   const Duration pause = hold ? retry_.hold(verdict.retry_after, jitter_.next())
                               : retry_.pause(parcel.attempts, verdict.retry_after, jitter_.next());
   parcel.not_before = now + pause;
+  failed.unwelcome = verdict.subject == Verdict::Subject::kParcel;
   // Not if the destination named the time itself, nor if it refuses this very parcel.
   failed.hasty =
       verdict.subject == Verdict::Subject::kDestination && verdict.retry_after <= Duration(0);
@@ -162,6 +164,7 @@ bool Lane::send_what_may_go(MonoTime now) {
     next_send_ = now + kHomeRetry;
     return false;
   }
+  hurry_who_is_behind(now);
   bool sent = false;
   do {
     while (send_next(now)) sent = true;
@@ -179,7 +182,7 @@ bool Lane::send_next(MonoTime now) {
   Consignment* due = in_flight_.next_due();
   next_send_ = due != nullptr ? due->parcel->not_before : kNever;
   const bool retry = next_send_ <= now;
-  if (!retry && (in_flight_.full() || queue_.empty())) return false;
+  if (!retry && (in_flight_.full() || queue_.empty() || too_far_ahead())) return false;
 
   Consignment& next = retry ? *due : queue_.front();
   const RateLimits::Cost cost{Bytes(static_cast<int64_t>(next.parcel->body_bytes)),
@@ -198,12 +201,30 @@ bool Lane::send_next(MonoTime now) {
   } else {
     Consignment fresh = std::move(queue_.front());
     queue_.pop_front();
+    fresh.delivered_before = delivered_raw_;
     begin_attempt(in_flight_.start(std::move(fresh)), now);
   }
   return true;
 }
 
+bool Lane::too_far_ahead() {
+  const Consignment* behind = in_flight_.furthest_behind();
+  return behind != nullptr &&
+         delivered_raw_ - behind->delivered_before >= settings_.ahead_bytes_max;
+}
+
+// A parcel that was refused while others are taken need not sit out its pause: once for each time
+// that the others have got ahead of it, so that a destination that takes nothing is not hammered.
+void Lane::hurry_who_is_behind(MonoTime now) {
+  if (!too_far_ahead()) return;
+  Consignment& behind = *in_flight_.furthest_behind();
+  if (!behind.hasty) return;
+  if (delivered_raw_ - behind.delivered_at_attempt < settings_.ahead_bytes_max / 2) return;
+  behind.parcel->not_before = std::min(behind.parcel->not_before, now);
+}
+
 void Lane::begin_attempt(uint64_t ticket, MonoTime now) {
+  in_flight_.by_ticket(ticket).delivered_at_attempt = delivered_raw_;
   Parcel& parcel = *in_flight_.by_ticket(ticket).parcel;
   SLUICE_CHECK(parcel.not_before <= now, "a parcel sits out its pause");
   parcel.attempts = next_attempt(parcel.attempts);

@@ -45,6 +45,10 @@ struct LaneSettings {
   // this many and, for each lane that uses it, parcels_max of its gauge and one per shard.
   size_t home_room = 4096;
   int32_t workers = 4;
+  // Raw bytes that may be delivered while an older parcel is not: after a crash they come again,
+  // since positions move over contiguous bytes only. Raising it lets one slow or refused request
+  // hold up the others less. Never for the sake of a parcel that is refused for what it is.
+  Bytes ahead_bytes_max = Bytes::max();
   RateLimit rate_bytes;
   RateLimit rate_lines;
   RateLimit rate_requests;
@@ -97,6 +101,8 @@ class Lane {
   void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
   bool home_has_room() const;
   bool send_next(MonoTime now);
+  bool too_far_ahead();
+  void hurry_who_is_behind(MonoTime now);
   void begin_attempt(uint64_t ticket, MonoTime now);
   bool over_limits() const;
   bool drop_oldest();
@@ -115,6 +121,7 @@ class Lane {
   InFlight in_flight_;
   std::deque<Consignment> queue_;  // fresh, oldest first
   uint64_t arrivals_ = 0;
+  Bytes delivered_raw_;
   int64_t held_parcels_ = 0;  // in queue_ and in_flight_
   int64_t held_lines_ = 0;
   int64_t held_bytes_ = 0;

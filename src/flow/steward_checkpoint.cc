@@ -20,8 +20,8 @@ void Steward::mark_dirty(FollowedTail& tail) {
 
 // At full speed the interval alone would leave a hundred megabytes to be delivered twice. A store
 // that fails is left alone until its next regular attempt.
-void Steward::count_exposed(Bytes acked) {
-  exposed_ += acked;
+void Steward::count_exposed(Bytes committed) {
+  exposed_ += committed;
   const Bytes for_rows = settings_.exposed_bytes_per_row * static_cast<int64_t>(dirty_.size());
   if (store_works_ && exposed_ >= std::max(settings_.exposed_bytes, for_rows)) store_at_ = now_;
 }

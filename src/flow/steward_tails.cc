@@ -12,6 +12,7 @@ void Steward::release_span(const Span& span, bool dropped) {
   FollowedTail* tail = files_.find(span.tail);
   if (tail == nullptr) return;  // a late ack of a file that was let go
   const Epoch epoch = tail->window.epoch();
+  const FileOffset before = tail->window.committed();
   const int64_t stale = tail->window.stale_releases();
   if (span.epoch > epoch) tail->ledger.end_epoch(tail->window, wall_);
   const bool moved = tail->window.release(span);
@@ -19,12 +20,13 @@ void Steward::release_span(const Span& span, bool dropped) {
   if (span.epoch < epoch) mark_dirty(*tail);
   if (tail->window.stale_releases() == stale) {
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
-    count_exposed(span.end - span.begin);
   }
   if (!moved) return;
   // Its first lines may come home before the word about a new epoch is read.
-  if (tail->window.epoch() != epoch) restart_row(*tail);
+  const bool same = tail->window.epoch() == epoch;
+  if (!same) restart_row(*tail);
   mark_dirty(*tail);
+  count_exposed(tail->window.committed() - (same ? before : FileOffset(0)));
   const FollowedFile& file = files_.at(tail->file);
   const bool lent = file.state == FollowedFile::State::kOpen;
   if (lent && settings_.destinations[tail->destination.value].ordered)

@@ -72,6 +72,63 @@ TEST(Lane, CountsWhatItDoesToTheByte) {
   EXPECT_EQ(metrics.in_flight.get(), 0);
 }
 
+// Two permits, parcels of 50 raw bytes, of which 100 may be ahead of an older parcel.
+void start_with_short_lead(LaneStand& stand) {
+  stand.settings.workers = 2;
+  stand.settings.ahead_bytes_max = 100_B;
+  stand.settings.retry_min_delay = 100_ms;
+  stand.start();
+  for (int i = 0; i < 10; ++i) stand.ship(5);
+  (void)stand.turn();
+}
+
+TEST(Lane, LetsNobodyGetFarAheadOfARequestThatHangs) {
+  LaneStand stand;
+  start_with_short_lead(stand);
+  const uint64_t hangs = stand.wire.open_tickets().front();
+  for (int i = 0; i < 2; ++i) {
+    stand.wire.answer(stand.wire.open_tickets().back(), status_answer(200));
+    (void)stand.turn();
+  }
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3})) << "100 bytes are ahead: parcel 4 waits";
+  EXPECT_EQ(stand.turn(), kNever);
+  stand.wire.answer(hangs, status_answer(200));
+  (void)stand.turn();
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 4, 5}));
+}
+
+TEST(Lane, HurriesARefusedParcelOnceWhenOthersAreAhead) {
+  LaneStand stand;
+  start_with_short_lead(stand);
+  stand.wire.answer_oldest(status_answer(503));
+  (void)stand.turn();
+  for (int i = 0; i < 2; ++i) {
+    stand.wire.answer_oldest(status_answer(200));
+    (void)stand.turn();
+  }
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 1})) << "before its pause ends";
+  stand.wire.answer_oldest(status_answer(503));
+  const MonoTime again = stand.turn();
+  EXPECT_GT(again, stand.now) << "nobody got further ahead: now it sits out its pause";
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 1}));
+  (void)stand.turn_at(again);
+  stand.wire.answer_oldest(status_answer(200));
+  (void)stand.turn();
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 1, 1, 4, 5}));
+}
+
+TEST(Lane, AParcelThatIsRefusedForWhatItIsHoldsNobodyBack) {
+  LaneStand stand;
+  start_with_short_lead(stand);
+  stand.wire.answer_oldest(status_answer(400));
+  (void)stand.turn();
+  for (int i = 0; i < 5; ++i) {
+    stand.wire.answer_oldest(status_answer(200));
+    (void)stand.turn();
+  }
+  EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 4, 5, 6, 7}));
+}
+
 TEST(Lane, HoldsItsPermitsWhileADeadReceiverMakesThemBackOff) {
   LaneStand stand;
   stand.settings.workers = 2;

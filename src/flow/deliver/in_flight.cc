@@ -110,6 +110,16 @@ Consignment InFlight::remove_oldest_backing_off() {
   return std::exchange(slot.consignment, {});
 }
 
+Consignment* InFlight::furthest_behind() {
+  Consignment* behind = nullptr;
+  for (Slot& slot : slots_) {
+    if (slot.state == State::kFree || slot.consignment.unwelcome) continue;
+    if (behind == nullptr || slot.consignment.delivered_before < behind->delivered_before)
+      behind = &slot.consignment;
+  }
+  return behind;
+}
+
 void InFlight::hasten(MonoTime until) {
   for (Slot& slot : slots_) {
     if (slot.state != State::kBackingOff || !slot.consignment.hasty) continue;

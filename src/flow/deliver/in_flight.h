@@ -27,6 +27,10 @@ struct Consignment {
   uint64_t arrival = 0;    // grows with each parcel; names the oldest
   bool throttled = false;  // a rate limit made the coming attempt wait; counted already
   bool hasty = false;      // its pause may be cut short when the destination is back
+  bool unwelcome = false;  // the destination refuses this very parcel
+  // Raw bytes that the lane had delivered when it was sent first, and when it was sent last.
+  Bytes delivered_before;
+  Bytes delivered_at_attempt;
 };
 
 class InFlight {
@@ -54,6 +58,8 @@ class InFlight {
   // The oldest parcel that is backing off, or null; and out with it.
   const Consignment* oldest_backing_off() const;
   Consignment remove_oldest_backing_off();
+  // The parcel that was sent first the longest time ago, but for unwelcome ones; or null.
+  Consignment* furthest_behind();
   // Cuts the pauses of hasty parcels short.
   void hasten(MonoTime until);
 
