@@ -2,6 +2,7 @@
 #include "flow/checkpoint/checkpoint_rows.h"
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "sluice/planted.h"
@@ -22,6 +23,10 @@ bool says_the_same(const CheckpointRow& a, const CheckpointRow& b) {
          a.marker_hash == b.marker_hash && a.gone == b.gone && a.ledger == b.ledger;
 }
 
+size_t hash_of(std::string_view path) {
+  return std::hash<std::string_view>()(path);
+}
+
 template <class Map, class Key>
 void erase_pair(Map& map, const Key& key, int64_t row) {
   const auto [begin, end] = map.equal_range(key);
@@ -34,6 +39,9 @@ void erase_pair(Map& map, const Key& key, int64_t row) {
 
 void CheckpointRows::load(std::vector<CheckpointRow> rows) {
   SLUICE_CHECK(entries_.empty(), "rows are loaded once");
+  entries_.reserve(rows.size());
+  by_inode_.reserve(rows.size());
+  by_path_.reserve(rows.size());
   for (CheckpointRow& row : rows) insert(std::move(row));
 }
 
@@ -101,8 +109,10 @@ std::vector<const CheckpointRow*> CheckpointRows::related(std::string_view desti
   };
   const auto [inodes, inodes_end] = by_inode_.equal_range(inode);
   for (auto it = inodes; it != inodes_end; ++it) consider(it->second, true);
-  const auto [paths, paths_end] = by_path_.equal_range(path);
-  for (auto it = paths; it != paths_end; ++it) consider(it->second, false);
+  const auto [paths, paths_end] = by_path_.equal_range(hash_of(path));
+  for (auto it = paths; it != paths_end; ++it) {
+    if (at(it->second).path == path) consider(it->second, false);
+  }
   return rows;
 }
 
@@ -117,8 +127,10 @@ std::vector<int64_t> CheckpointRows::free_rows_of_inode(uint64_t inode) const {
 
 std::vector<int64_t> CheckpointRows::rows_of_path(const std::string& path) const {
   std::vector<int64_t> rows;
-  const auto [begin, end] = by_path_.equal_range(path);
-  for (auto it = begin; it != end; ++it) rows.push_back(it->second);
+  const auto [begin, end] = by_path_.equal_range(hash_of(path));
+  for (auto it = begin; it != end; ++it) {
+    if (at(it->second).path == path) rows.push_back(it->second);
+  }
   return rows;
 }
 
@@ -140,9 +152,11 @@ bool CheckpointRows::knows(uint64_t inode, int64_t birth_ns) const {
 
 int64_t CheckpointRows::newest_birth(const std::string& path) const {
   int64_t newest = 0;
-  const auto [begin, end] = by_path_.equal_range(path);
-  for (auto it = begin; it != end; ++it)
-    newest = std::max(newest, at(it->second).identity.birth_ns);
+  const auto [begin, end] = by_path_.equal_range(hash_of(path));
+  for (auto it = begin; it != end; ++it) {
+    const CheckpointRow& row = at(it->second);
+    if (row.path == path) newest = std::max(newest, row.identity.birth_ns);
+  }
   return newest;
 }
 
@@ -173,12 +187,12 @@ Result<void> CheckpointRows::commit(Store& store) {
 
 void CheckpointRows::index(const CheckpointRow& row) {
   by_inode_.emplace(row.identity.inode, row.row);
-  by_path_.emplace(row.path, row.row);
+  by_path_.emplace(hash_of(row.path), row.row);
 }
 
 void CheckpointRows::unindex(const CheckpointRow& row) {
   erase_pair(by_inode_, row.identity.inode, row.row);
-  erase_pair(by_path_, row.path, row.row);
+  erase_pair(by_path_, hash_of(row.path), row.row);
 }
 
 }  // namespace sluice
