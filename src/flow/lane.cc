@@ -98,6 +98,7 @@ void Lane::settle(const WireAnswer& answer, MonoTime now) {
   const Verdict verdict = judge(answer);
   count(answer, verdict);
   if (verdict.delivered()) {
+    failures_in_row_ = 0;
     SLUICE_CRASHPOINT("lane.ack.before");
     send_home(in_flight_.finish(answer.ticket), Fate::kDelivered);
     SLUICE_CRASHPOINT("lane.ack.after");
@@ -143,9 +144,12 @@ void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
 void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now) {
   Consignment& failed = in_flight_.by_ticket(answer.ticket);
   Parcel& parcel = *failed.parcel;
+  // A destination that takes others is not away: bad luck alone must not make a pause long.
+  failures_in_row_ = next_attempt(failures_in_row_);
   const bool hold = verdict.kind == Verdict::Kind::kHold;
   const Duration pause = hold ? retry_.hold(verdict.retry_after, jitter_.next())
-                              : retry_.pause(parcel.attempts, verdict.retry_after, jitter_.next());
+                              : retry_.pause(std::min(parcel.attempts, failures_in_row_),
+                                             verdict.retry_after, jitter_.next());
   parcel.not_before = now + pause;
   failed.unwelcome = verdict.subject == Verdict::Subject::kParcel;
   // Not if the destination named the time itself, nor if it refuses this very parcel.

@@ -122,7 +122,8 @@ class Lane {
   std::deque<Consignment> queue_;  // fresh, oldest first
   uint64_t arrivals_ = 0;
   Bytes delivered_raw_;
-  int64_t held_parcels_ = 0;  // in queue_ and in_flight_
+  uint32_t failures_in_row_ = 0;  // since the destination last took a parcel
+  int64_t held_parcels_ = 0;      // in queue_ and in_flight_
   int64_t held_lines_ = 0;
   int64_t held_bytes_ = 0;
   MonoTime next_send_ = kNever;  // when send_what_may_go() could do more by itself

@@ -117,6 +117,22 @@ TEST(Lane, HurriesARefusedParcelOnceWhenOthersAreAhead) {
   EXPECT_EQ(stand.requested(), (Keys{1, 2, 3, 1, 1, 4, 5}));
 }
 
+TEST(Lane, BadLuckAloneMakesNoPauseLong) {
+  LaneStand stand;
+  stand.settings.workers = 2;
+  stand.start();
+  for (int i = 0; i < 20; ++i) stand.ship(1);
+  (void)stand.turn();
+  for (int i = 0; i < 8; ++i) {
+    stand.wire.answer(stand.wire.open_tickets().back(), status_answer(200));
+    stand.wire.answer_oldest(status_answer(503));
+    (void)stand.turn();
+    const MonoTime due = stand.turn();
+    EXPECT_LE(due, stand.now + stand.settings.retry_min_delay * 2) << "attempt " << i;
+    (void)stand.turn_at(due);
+  }
+}
+
 TEST(Lane, AParcelThatIsRefusedForWhatItIsHoldsNobodyBack) {
   LaneStand stand;
   start_with_short_lead(stand);
