@@ -86,7 +86,8 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
   const LineForm form = tail.origin().form;
   const bool continuation = !ends_with_newline(all.first(wish.marker_bytes), tail.position(), form);
   const FrameRules rules{parts_.sources[seat.spec.source.value].line_bytes_max,
-                         wish.flush_unfinished, form, tail.position(), continuation};
+                         wish.flush_unfinished && text.size() == wish.unfinished_bytes, form,
+                         tail.position(), continuation};
   const FrameCut cut = frame(text, reached_end, rules, buffer.line_ends);
   if (cut.line_count == 0) {
     if (cut.next == FrameNext::kMoreRoom) {

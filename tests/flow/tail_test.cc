@@ -99,7 +99,9 @@ TEST(Tail, TheUnfinishedLineOfARotatedFileIsFlushedAfterItsGraceAndNotBefore) {
   tail.reached_end(5, MonoTime(0) + 4_s);
   EXPECT_EQ(tail.mode(), TailMode::kHot) << "it must not fall asleep before its line is out";
   tail.tick(MonoTime(0) + 6_s);
-  EXPECT_TRUE(tail.begin_read(MonoTime(0) + 6_s).flush_unfinished);
+  const ReadWish wish = tail.begin_read(MonoTime(0) + 6_s);
+  EXPECT_TRUE(wish.flush_unfinished);
+  EXPECT_EQ(wish.unfinished_bytes, 5U) << "what was written since has a grace of its own";
 }
 
 TEST(Tail, AnOrderedTailWaitsForItsAckAndARewindReadsTheRestAgain) {

@@ -40,6 +40,7 @@ ReadWish Tail::begin_read(MonoTime now) {
   wish.oversize = oversize_;
   wish.flush_unfinished = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
                                           planted(Planted::kPartialWithoutGrace));
+  wish.unfinished_bytes = unfinished_bytes_;
   return wish;
 }
 

@@ -48,7 +48,10 @@ struct ReadWish {
   FileOffset offset;          // where the read begins: the position less the marker
   uint32_t marker_bytes = 0;  // how many of the first bytes are known already
   bool oversize = false;      // one line is longer than a block
+  // The unfinished last line has rested long enough: it is complete as it is, if the read finds
+  // just these bytes of it and no more.
   bool flush_unfinished = false;
+  size_t unfinished_bytes = 0;
 };
 
 // What the first bytes of a read say about the content.
