@@ -7,7 +7,6 @@
 #include "flow/discover/evidence.h"
 #include "flow/steward.h"
 #include "sluice/crash_point.h"
-#include "sluice/planted.h"
 
 namespace sluice {
 namespace {
@@ -52,8 +51,7 @@ void Steward::apply(std::vector<CatalogueEvent>& events) {
 void Steward::name_appeared(const CatalogueEvent& event) {
   FollowedFile* file = files_.find(key_of(event.stat));
   const bool reused = file != nullptr && file->state == FollowedFile::State::kParked &&
-                      file->identity.birth_ns != event.stat.birth_ns &&
-                      !planted(Planted::kParkedInodeReused);
+                      file->identity.birth_ns != event.stat.birth_ns;
   if (reused) {
     for (int64_t row : rows_.free_rows_of_inode(file->key.inode)) leave_row(row, true, now_);
   }

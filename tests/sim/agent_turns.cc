@@ -168,7 +168,12 @@ bool AgentLife::empty() const {
   const bool no_reads = std::all_of(loops_.begin(), loops_.end(), [](const auto& loop) {
     return loop->io == nullptr || loop->io->in_flight() == 0;
   });
-  return no_reads && lanes_empty() && home_->size_approx() == 0 && buffers_->taken() == 0;
+  const bool no_credit_lent =
+      std::all_of(gauges_.begin(), gauges_.end(), [](const LaneGauge& gauge) {
+        return gauge.held_bytes.load() == 0 && gauge.held_lines.load() == 0;
+      });
+  return no_reads && no_credit_lent && lanes_empty() && home_->size_approx() == 0 &&
+         buffers_->taken() == 0;
 }
 
 void AgentLife::check_counts() {

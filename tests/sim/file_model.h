@@ -31,6 +31,7 @@ struct Reach {
   RangeSet dropped;        // by overflow: drop-oldest
   RangeSet excused;        // not owed: from: end
   int64_t resumed_at = 0;  // where the present run began: nothing before it is sent again
+  bool goes_on = false;    // the present run follows the content that came after as the same
 
   RangeSet settled() const {
     RangeSet all = acked;
@@ -45,6 +46,7 @@ struct Inode;
 struct Life {
   uint32_t serial = 0;
   Inode* inode = nullptr;
+  Life* parent = nullptr;  // the content before, if this one began with bytes of it
   std::string content;
   bool destroyed = false;  // truncated away, or out of the agent's reach for good
   std::array<Reach, kDestinationsMax> at;
@@ -55,6 +57,8 @@ struct Inode {
   uint64_t number = 0;
   int64_t birth_ns = 0;  // 0 if this file system knows none
   int64_t modified_ns = 0;
+  int64_t changed_at = 0;  // in nanoseconds of the schedule, exact
+  size_t synced = 0;       // how much of the content survives a loss of power for certain
   int32_t links = 0;
   int32_t handles = 0;         // of the agent
   int32_t writers = 0;         // descriptors of writers
@@ -62,6 +66,7 @@ struct Inode {
   bool number_freed = false;
   std::array<bool, kDestinationsMax> unknown{};  // out of sight before the agent knew it: not owed
   bool read_by_run = false;                      // the present run has read from it
+  const Life* closed_with = nullptr;             // the content when the agent let go of it
   Life* life = nullptr;                          // the present content
   std::vector<Life*> lives;
 };

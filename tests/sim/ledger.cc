@@ -35,7 +35,7 @@ Ledger::Ledger(const Plan& plan, Witness& witness, SimDisk& disk)
 void Ledger::run_begins() {
   counts_.assign(plan_.destinations.size(), {});
   taken_bytes_ = 0;
-  in_buffer_.assign(in_buffer_.size(), nullptr);
+  in_buffer_.assign(in_buffer_.size(), {});
   for (Inode& inode : disk_.inodes()) {
     inode.read_by_run = false;
     for (Life* life : inode.lives) {
@@ -44,6 +44,7 @@ void Ledger::run_begins() {
         reach.stored_now.clear();
         reach.acked_now.clear();
         reach.resumed_at = 0;
+        reach.goes_on = false;
       }
     }
   }
@@ -64,6 +65,7 @@ void Ledger::adopted(const TailSpec& spec) {
     inode->life->at[tail.destination].excused = {};
     if (plan_.from_end) inode->life->at[tail.destination].excused.add(0, spec.start.value);
   }
+  check_resumes(spec, *inode);
   if (spec.start == FileOffset(0)) return;
   witness_.saw(Rare::kRowResumed);
   Life* life = life_with(*inode, spec.start, marker_hash(spec.marker), spec.marker.size);
@@ -72,8 +74,12 @@ void Ledger::adopted(const TailSpec& spec) {
   tail.lives[spec.epoch.value] = life;
   Reach& reach = life->at[spec.destination.value];
   reach.resumed_at = spec.start.value;
-  if (reach.settled().first_gap(0) >= spec.start.value) return;
-  if (!plan_.from_end || row_known(*inode, spec.destination.value))
+  if (settled(*life, spec.destination.value).first_gap(0) >= spec.start.value) return;
+  if (has_twin(*life, spec.start.value, spec.destination.value)) {
+    witness_.saw(Rare::kTwin);
+    return reach.excused.add(0, spec.start.value);
+  }
+  if (!plan_.from_end || store_damaged_ || row_known(*inode, spec.destination.value))
     return broken("I1 CKPT", *life, spec.start.value, "resumes beyond what was acknowledged");
   witness_.saw(Rare::kSkippedToEnd);
   reach.excused.add(0, spec.start.value);
@@ -91,14 +97,25 @@ Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_h
   return nullptr;
 }
 
-void Ledger::read_done(size_t buffer, const Inode& inode) {
-  if (in_buffer_.size() <= buffer) in_buffer_.resize(buffer + 1, nullptr);
-  in_buffer_[buffer] = inode.life;
+// Nothing is sent again whose row says that it was acknowledged.
+void Ledger::check_resumes(const TailSpec& spec, Inode& inode) {
+  for (const auto& [number, row] : rows_) {
+    if (row.offset <= spec.start || row.epoch < spec.epoch) continue;
+    if (!row_speaks_of(row, inode, spec.destination.value)) continue;
+    return broken("I3 DUP", *inode.life, spec.start.value, "begins before what its row says");
+  }
+}
+
+void Ledger::read_done(size_t buffer, const Inode& inode, MonoTime asked_at) {
+  if (in_buffer_.size() <= buffer) in_buffer_.resize(buffer + 1);
+  in_buffer_[buffer] = {inode.life, static_cast<int64_t>(inode.life->content.size()),
+                        inode.changed_at, asked_at};
 }
 
 void Ledger::published(const LineBlock& block) {
   const auto found = tails_.find(block.origin->tail.value);
-  Life* life = in_buffer_.at(static_cast<size_t>(block.buffer));
+  const ReadFacts& read = in_buffer_.at(static_cast<size_t>(block.buffer));
+  Life* life = read.life;
   SLUICE_CHECK(found != tails_.end() && life != nullptr, "a block was read for a tail");
   TailFacts& tail = found->second;
   if (tail.inode != life->inode)
@@ -110,6 +127,7 @@ void Ledger::published(const LineBlock& block) {
   const std::string_view bytes(reinterpret_cast<const char*>(block.bytes), block.size());
   if (end > size || life->content.compare(static_cast<size_t>(begin), bytes.size(), bytes) != 0)
     return broken("I4 GHOST", *life, begin, "a block holds bytes that were never there");
+  if (block.last_is_partial) check_cut(block, read);
   Reach& reach = life->at[tail.destination];
   const bool again = reach.taken.overlaps(begin, end);
   if (again && block.origin->ordered) witness_.saw(Rare::kOrderedRewind);
@@ -126,9 +144,41 @@ void Ledger::published(const LineBlock& block) {
 
 void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   const uint32_t epoch = block.origin->epoch.value;
-  const auto [known, is_new] = tail.lives.try_emplace(epoch, &life);
-  if (known->second != &life)
-    broken("I4 GHOST", life, block.first_offset.value, "one epoch holds two contents");
+  Life*& known = tail.lives.try_emplace(epoch, &life).first->second;
+  if (known == &life) return;
+  // The file was cut behind the bytes that were taken: then it goes on.
+  Reach& before = known->at[tail.destination];
+  const int64_t taken = block.first_offset.value;  // of an ordered tail the rest was given back
+  const auto bytes = static_cast<size_t>(taken);
+  if (taken > static_cast<int64_t>(life.content.size()) ||
+      taken > static_cast<int64_t>(known->content.size()) ||
+      life.content.compare(0, bytes, known->content, 0, bytes) != 0)
+    return broken("I4 GHOST", life, block.first_offset.value, "one epoch holds two contents");
+  witness_.saw(Rare::kGoesOnAfterCut);
+  before.goes_on = true;
+  Reach& reach = life.at[tail.destination];
+  reach.taken.add(before.taken.before(taken));
+  reach.resumed_at = before.resumed_at;
+  known = &life;
+}
+
+// A line that fits stays whole; the last one of a file that was rotated may be unfinished, but not
+// before its writer had some time.
+void Ledger::check_cut(const LineBlock& block, const ReadFacts& read) {
+  const auto line =
+      static_cast<size_t>(block.first_offset.value) + block.line_begin(block.line_count - 1);
+  const auto line_max = static_cast<int64_t>(plan_.line_bytes_max);
+  const size_t newline = read.life->content.find('\n', line);
+  const bool ended = newline != std::string::npos && static_cast<int64_t>(newline) < read.size;
+  const int64_t line_end = ended ? static_cast<int64_t>(newline) : read.size;
+  const auto begin = static_cast<int64_t>(line);
+  if (line_end - begin > line_max) return;  // a piece
+  const int64_t end = block.first_offset.value + static_cast<int64_t>(block.size());
+  if (ended || end < read.size)
+    return broken("I4 GHOST", *read.life, begin, "a line that fits is cut");
+  const bool soon = read.asked_at.value < read.changed_at + plan_.partial_grace.value;
+  if (soon && plan_.hot_for < plan_.partial_grace)
+    broken("I4 GHOST", *read.life, begin, "an unfinished line is taken before its time");
 }
 
 Life* Ledger::life_of(const Span& span) {
@@ -257,12 +307,11 @@ void Ledger::check_not_twice(uint32_t destination, const Parcel& parcel, const S
 
 void Ledger::check_order(uint32_t destination, const Span& span) {
   if (!plan_.destinations[destination].ordered) return;
-  const Reach& at = reach(span);
-  RangeSet before = at.stored;
-  before.add(at.dropped);
-  before.add(at.excused);
+  const Life& life = *life_of(span);
+  RangeSet before = stored_of(life, destination);
+  before.add(settled(life, destination));
   if (before.first_gap(0) < span.begin.value)
-    broken("I5 ORDER", *life_of(span), span.begin.value, "stored before the bytes in front of it");
+    broken("I5 ORDER", life, span.begin.value, "stored before the bytes in front of it");
 }
 
 void Ledger::acked(uint32_t destination, const Parcel& parcel) {
@@ -310,11 +359,11 @@ void Ledger::committed(const CheckpointRow& row) {
     if (inode.number != row.identity.inode || inode.birth_ns != row.identity.birth_ns) continue;
     Life* life = life_with(inode, row.offset, row.marker_hash, row.marker_bytes);
     if (life == nullptr) continue;
-    if (is_new && plan_.from_end) {
+    if (is_new && plan_.from_end && !store_damaged_) {
       witness_.saw(Rare::kSkippedToEnd);
       life->at[destination].excused.add(0, row.offset.value);
     }
-    if (life->at[destination].settled().first_gap(0) >= row.offset.value) return;
+    if (settled(*life, destination).first_gap(0) >= row.offset.value) return;
     proven = life;
   }
   if (proven != nullptr)

@@ -50,13 +50,15 @@ class Ledger {
 
   // The road of a line.
   void adopted(const TailSpec& spec);
-  void read_done(size_t buffer, const Inode& inode);
+  void read_done(size_t buffer, const Inode& inode, MonoTime asked_at);
   void published(const LineBlock& block);
   void stored(uint32_t destination, const Parcel& parcel);
   void acked(uint32_t destination, const Parcel& parcel);
   void came_home(const Parcel& parcel);
   void committed(const CheckpointRow& row);
   void row_erased(int64_t row) { rows_.erase(row); }
+  // Between two runs: what the next one will find.
+  void store_is(const std::map<int64_t, CheckpointRow>& rows, bool damaged);
 
   // Names.
   void names_changed(const Inode& inode);
@@ -82,6 +84,13 @@ class Ledger {
     std::string path;
     std::map<uint32_t, Life*> lives;  // by epoch
   };
+  // What a read found: whose bytes, and how things stood at that moment.
+  struct ReadFacts {
+    Life* life = nullptr;
+    int64_t size = 0;
+    int64_t changed_at = 0;
+    MonoTime asked_at;
+  };
   struct Cursor {
     Life* life = nullptr;
     int64_t at = 0;
@@ -94,6 +103,7 @@ class Ledger {
   Life* life_of(const Span& span);
   Life* life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
                   uint32_t marker_bytes) const;
+  bool row_speaks_of(const CheckpointRow& row, const Inode& inode, uint32_t destination) const;
   bool row_known(const Inode& inode, uint32_t destination) const;
   void excuse_rest(Inode& inode, uint32_t destination);
   void check_body(uint32_t destination, const Parcel& parcel);
@@ -103,6 +113,12 @@ class Ledger {
   void check_not_twice(uint32_t destination, const Parcel& parcel, const Span& span);
   void check_order(uint32_t destination, const Span& span);
   void check_epoch(TailFacts& tail, const LineBlock& block, Life& life);
+  void check_cut(const LineBlock& block, const ReadFacts& read);
+  void check_resumes(const TailSpec& spec, Inode& inode);
+  RangeSet settled(const Life& life, size_t destination) const;
+  bool has_twin(const Life& life, int64_t bytes, size_t destination) const;
+  bool settled_by_all(const Life& life) const;
+  RangeSet stored_of(const Life& life, size_t destination) const;
   void settle_life(const Inode& inode, Life& life, uint32_t destination, int64_t& unfinished);
   void broken(const char* invariant, const Life& life, int64_t at, const char* what);
 
@@ -110,11 +126,12 @@ class Ledger {
   Witness& witness_;
   SimDisk& disk_;
   std::unordered_map<uint32_t, TailFacts> tails_;  // of the present run
-  std::vector<Life*> in_buffer_;                   // what the last read into a buffer found
+  std::vector<ReadFacts> in_buffer_;               // what the last read into a buffer found
   std::set<std::pair<uint64_t, uint64_t>> keys_stored_, keys_acked_;  // of the present run
   std::map<int64_t, CheckpointRow> rows_;                             // as stored
   std::vector<LaneCounts> counts_;                                    // of the present run
   int64_t taken_bytes_ = 0;
+  bool store_damaged_ = false;  // when the present run began
   BodyReader reader_;
 };
 

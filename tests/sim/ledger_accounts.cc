@@ -43,20 +43,71 @@ bool Ledger::wanted(const std::string& path) const {
   return log || plan_.wide_pattern;
 }
 
+namespace {
+
+// How far two contents are the same.
+int64_t common_bytes(const std::string& a, const std::string& b) {
+  const auto size = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
+  return std::mismatch(a.begin(), a.begin() + size, b.begin()).first - a.begin();
+}
+
+}  // namespace
+
+// What was delivered of a content before it was cut is delivered of what was left, too.
+RangeSet Ledger::settled(const Life& life, size_t destination) const {
+  RangeSet all = life.at[destination].settled();
+  if (life.parent != nullptr)
+    all.add(settled(*life.parent, destination)
+                .before(common_bytes(life.content, life.parent->content)));
+  return all;
+}
+
+// Whether another content began with the very same bytes, and they were delivered: a copy of it, or
+// in the same place a twin that a file system without birth times cannot tell from it.
+bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination) const {
+  const auto size = static_cast<size_t>(bytes);
+  for (const Inode& inode : disk_.inodes()) {
+    for (const Life* other : inode.lives) {
+      if (other == &life || settled(*other, destination).first_gap(0) < bytes) continue;
+      if (other->content.compare(0, size, life.content, 0, size) == 0) return true;
+    }
+  }
+  return false;
+}
+
+RangeSet Ledger::stored_of(const Life& life, size_t destination) const {
+  RangeSet all = life.at[destination].stored;
+  if (life.parent != nullptr)
+    all.add(stored_of(*life.parent, destination)
+                .before(common_bytes(life.content, life.parent->content)));
+  return all;
+}
+
+void Ledger::store_is(const std::map<int64_t, CheckpointRow>& rows, bool damaged) {
+  rows_ = rows;
+  store_damaged_ = damaged;
+}
+
+// Whether the row proves the present content of the file and belongs to it.
+bool Ledger::row_speaks_of(const CheckpointRow& row, const Inode& inode,
+                           uint32_t destination) const {
+  const std::string& content = inode.life->content;
+  if (row.destination.empty() || row.destination.back() - '0' != static_cast<int>(destination))
+    return false;
+  const FileIdentity& known = row.identity;
+  if (known.inode != inode.number || known.birth_ns != inode.birth_ns) return false;
+  if (known.head_bytes == 0 && known.birth_ns == 0) return false;  // proves nothing
+  if (known.head_bytes > content.size()) return false;
+  const auto head = std::as_bytes(std::span(content.data(), known.head_bytes));
+  if (known.head_bytes > 0 && content_hash(head) != known.head_hash) return false;
+  return life_with(inode, row.offset, row.marker_hash, row.marker_bytes) == inode.life;
+}
+
 // Whether the store knows this content of the file for the destination, so that a new run finds it
 // again under any name.
 bool Ledger::row_known(const Inode& inode, uint32_t destination) const {
-  const std::string& content = inode.life->content;
   for (const auto& [number, row] : rows_) {
-    if (row.destination.empty() || row.destination.back() - '0' != static_cast<int>(destination))
-      continue;
-    const FileIdentity& known = row.identity;
-    if (known.inode != inode.number || known.birth_ns != inode.birth_ns) continue;
-    if (known.head_bytes == 0 && known.birth_ns == 0) continue;  // proves nothing
-    if (known.head_bytes > content.size()) continue;
-    const auto head = std::as_bytes(std::span(content.data(), known.head_bytes));
-    if (known.head_bytes > 0 && content_hash(head) != known.head_hash) continue;
-    if (life_with(inode, row.offset, row.marker_hash, row.marker_bytes) == inode.life) return true;
+    if (row_speaks_of(row, inode, destination)) return true;
   }
   return false;
 }
@@ -81,8 +132,10 @@ void Ledger::names_changed(const Inode& constant) {
     return;
   }
   witness_.saw(Rare::kRenamedAway);
+  // Nobody held it, and what its row proves was truncated away before it was renamed.
+  const bool replaced = inode.closed_with != nullptr && inode.closed_with != inode.life;
   for (uint32_t i = 0; i < plan_.destinations.size(); ++i) {
-    if (!row_known(inode, i)) excuse_rest(inode, i);
+    if (replaced || !row_known(inode, i)) excuse_rest(inode, i);
   }
 }
 
@@ -97,6 +150,7 @@ void Ledger::run_ends() {
 
 void Ledger::closed_by_agent(const Inode& inode) {
   if (!agent_up()) return;
+  inode.life->inode->closed_with = inode.life;
   const auto names = disk_.names_of(inode);
   if (!names.empty()) {
     const bool named =
@@ -109,14 +163,24 @@ void Ledger::closed_by_agent(const Inode& inode) {
     return;
   }
   witness_.see("steward  closes deleted file #%ld", inode.serial);
+  // Deleted in the very turn in which it was parked: what a writer adds now nobody can reach.
+  if (inode.unlinked_step == witness_.step && settled_by_all(*inode.life))
+    inode.life->destroyed = true;
   for (uint32_t i = 0; i < plan_.destinations.size(); ++i) {
-    const int64_t gap = inode.life->at[i].settled().first_gap(0);
+    const int64_t gap = settled(*inode.life, i).first_gap(0);
     if (gap >= static_cast<int64_t>(inode.life->content.size())) continue;
     // Deleted in the very turn in which the agent parked it: it looked, and then it happened.
     if (inode.read_by_run && inode.unlinked_step != witness_.step)
       return broken("I2 LOSS", *inode.life, gap, "a deleted file is closed before it is delivered");
     inode.life->destroyed = true;  // it went before anybody could follow it
   }
+}
+
+bool Ledger::settled_by_all(const Life& life) const {
+  for (size_t i = 0; i < plan_.destinations.size(); ++i) {
+    if (settled(life, i).first_gap(0) < static_cast<int64_t>(life.content.size())) return false;
+  }
+  return true;
 }
 
 int64_t Ledger::owed_missing() const {
@@ -127,9 +191,8 @@ int64_t Ledger::owed_missing() const {
     const size_t newline = content.rfind('\n');
     const auto whole = newline == content.npos ? 0 : static_cast<int64_t>(newline) + 1;
     for (size_t i = 0; i < plan_.destinations.size(); ++i)
-      missing += inode.unknown[i]
-                     ? 0
-                     : std::max<int64_t>(0, whole - inode.life->at[i].settled().first_gap(0));
+      missing +=
+          inode.unknown[i] ? 0 : std::max<int64_t>(0, whole - settled(*inode.life, i).first_gap(0));
   }
   return missing;
 }
@@ -137,9 +200,10 @@ int64_t Ledger::owed_missing() const {
 void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
                          int64_t& unfinished) {
   const Reach& reach = life.at[destination];
-  const RangeSet settled = reach.settled();
+  const RangeSet settled = this->settled(life, destination);
   if (life.destroyed || inode.life != &life) {
     if (plan_.destinations[destination].ordered) return;  // its lines are read one by one
+    if (reach.goes_on) return;                            // what came after has them all
     const int64_t missing = settled.first_missing(reach.taken);
     if (missing >= 0)
       broken("I2 LOSS", life, missing, "taken by the run that lives, truncated, never delivered");

@@ -77,7 +77,7 @@ void draw_faults(Dice& dice, Plan& plan) {
   plan.disk_error = maybe(200, dice.one_of({10, 60}));
   plan.read_error = maybe(250, dice.one_of({10, 100}));
   plan.short_read = maybe(250, dice.one_of({20, 200}));
-  plan.read_delay_max = dice.one_of({0_us, 200_us, 5000_us});
+  plan.read_delay_max = dice.one_of({0_us, 200_us, 5000_us, 80'000_us});
   plan.race_in_turn = maybe(300, dice.one_of({3, 30}));
   plan.store_error = maybe(250, 500);
   plan.request_fault = maybe(600, dice.one_of({50, 250, 600}));
@@ -87,9 +87,22 @@ void draw_faults(Dice& dice, Plan& plan) {
   plan.rotations = maybe(600, static_cast<int>(dice.between(1, 8)));
   plan.truncations = maybe(450, static_cast<int>(dice.between(1, 5)));
   plan.deletions = maybe(400, static_cast<int>(dice.between(1, 5)));
+  plan.cuts = maybe(300, static_cast<int>(dice.between(1, 4)));
+  plan.power_losses = maybe(200, static_cast<int>(dice.between(1, 2)));
+  plan.fsync_lies = dice.chance(300);
+  plan.store_damage = maybe(150, 400);
+  plan.store_restored = maybe(100, 400);
   plan.crashes = maybe(500, static_cast<int>(dice.between(1, 3)));
   plan.stops = maybe(300, static_cast<int>(dice.between(1, 2)));
   plan.clock_jumps = maybe(200, 2);
+  plan.long_outage = dice.chance(40);
+  if (plan.long_outage) plan.troubled = dice.one_of({70'000_ms, 100'000_ms});
+  // Where every hint arrives nothing else is needed, but for files that grow under a name that is
+  // not ours while no descriptor holds them: those are found by comparing.
+  const bool restarts = plan.crashes + plan.power_losses + plan.stops > 0;
+  const bool hints_do = plan.lost_hint == 0 && plan.disk_error == 0 && plan.watches_max > 2 &&
+                        plan.open_files_max > 3 && (plan.rotations == 0 || !restarts);
+  if (hints_do && dice.chance(400)) plan.reconcile_interval = 3'600'000_ms;
 }
 
 }  // namespace
@@ -114,16 +127,20 @@ std::string describe(const Plan& plan) {
       "faults: hints lost {} overflow {}, disk {}, read {} short {}, race {}, store {}, request "
       "{}, "
       "outages {}, stall {}\n"
-      "operator: rotations {}, truncations {}, deletions {}, crashes {}, stops {}, clock jumps "
-      "{}\n",
+      "operator: rotations {}, truncations {} and {} in part, deletions {}, crashes {}, power "
+      "losses "
+      "{}, stops {}, clock jumps {}\n"
+      "store: fsync {}, damaged {}, restored {}; reconcile every {} ms; long outage {}\n",
       plan.shards, plan.buffers, plan.block_bytes, plan.lanes_on_shard ? "on a shard" : "apart",
       plan.line_bytes_max, plan.from_end ? "end" : "beginning",
       plan.wide_pattern ? "match" : "do not match", plan.open_files_max,
       plan.reuse_inodes ? "reused" : "fresh", plan.birth_times ? "known" : "unknown", plan.streams,
       plan.bursts, plan.lines_per_burst, plan.lost_hint, plan.hint_overflow, plan.disk_error,
       plan.read_error, plan.short_read, plan.race_in_turn, plan.store_error, plan.request_fault,
-      plan.outages, plan.stall, plan.rotations, plan.truncations, plan.deletions, plan.crashes,
-      plan.stops, plan.clock_jumps);
+      plan.outages, plan.stall, plan.rotations, plan.truncations, plan.cuts, plan.deletions,
+      plan.crashes, plan.power_losses, plan.stops, plan.clock_jumps,
+      plan.fsync_lies ? "lies" : "keeps its word", plan.store_damage, plan.store_restored,
+      plan.reconcile_interval.value / 1'000'000, plan.long_outage);
   for (const DestinationPlan& each : plan.destinations) {
     text += fmt::format(
         "destination: {}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "

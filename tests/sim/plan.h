@@ -97,12 +97,18 @@ struct Plan {
   int store_error = 0;  // of changes of the weather
   int request_fault = 0;
   int outages = 0;  // how many
+  bool long_outage = false;
   Duration answer_delay_max{5'000'000};
   int stall = 0;      // a turn is followed by a pause of that thread
   int rotations = 0;  // how many over the troubled time
   int truncations = 0;
+  int cuts = 0;  // truncations that leave a part
   int deletions = 0;
   int crashes = 0;
+  int power_losses = 0;
+  bool fsync_lies = false;  // after a commit that failed nothing more reaches the disk
+  int store_damage = 0;     // of starts
+  int store_restored = 0;   // of starts: an old copy of the store is put back
   int stops = 0;
   int clock_jumps = 0;
 

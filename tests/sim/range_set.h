@@ -47,6 +47,13 @@ class RangeSet {
     }
     return from;
   }
+  // What lies before `end`.
+  RangeSet before(int64_t end) const {
+    RangeSet part;
+    for (const auto& range : ranges_) part.add(range.first, std::min(range.second, end));
+    return part;
+  }
+  int64_t end() const { return ranges_.empty() ? 0 : ranges_.back().second; }
   // The first byte of `wanted` that is not in this set; -1 if all are.
   int64_t first_missing(const RangeSet& wanted) const {
     for (const auto& [begin, end] : wanted.ranges_) {

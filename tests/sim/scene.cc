@@ -26,7 +26,7 @@ Scene::Scene(const Plan& plan, uint64_t seed)
       feed_(plan_, witness_, dice_.fork()),
       disk_(plan_, witness_, feed_, dice_.fork()),
       ledger_(plan_, witness_, disk_),
-      store_(witness_, ledger_),
+      store_(plan_, witness_, ledger_),
       skies_(plan_.destinations.size()) {
   witness_.now = MonoTime(0) + 1000_s;
   ledger_.agent_up = [this] { return up_; };

@@ -33,6 +33,7 @@ Inode* SimDisk::find(const std::string& path) const {
 }
 
 void SimDisk::append(Inode& inode, std::string_view text) {
+  if (dice_.chance(200)) inode.synced = inode.life->content.size();
   inode.life->content.append(text);
   touch(inode);
   for (const auto& [path, named] : names_) {
@@ -40,14 +41,31 @@ void SimDisk::append(Inode& inode, std::string_view text) {
   }
 }
 
-void SimDisk::truncate(Inode& inode) {
-  if (inode.life->content.empty()) return;
-  inode.life->destroyed = true;
-  begin_life(inode);
+void SimDisk::truncate(Inode& inode, size_t keep) {
+  if (keep >= inode.life->content.size()) return;
+  Life& before = *inode.life;
+  before.destroyed = true;
+  if (keep > 0) witness_.saw(Rare::kTruncatedInPart);
+  begin_life(inode, std::string_view(before.content).substr(0, keep));
+  if (keep > 0) inode.life->parent = &before;
+  inode.synced = std::min(inode.synced, keep);
   touch(inode);
   if (names_changed) names_changed(inode);
   for (const auto& [path, named] : names_) {
     if (named == &inode) hint(path, true);
+  }
+}
+
+void SimDisk::lose_power() {
+  for (Inode& inode : inodes_) {
+    const size_t size = inode.life->content.size();
+    if (inode.links == 0 || inode.synced >= size || dice_.chance(300)) continue;
+    size_t keep = inode.synced + dice_.below(size - inode.synced);
+    while (keep > 0 && (inode.life->content[keep] & 0xC0) == 0x80) --keep;
+    truncate(inode, keep);
+    if (!dice_.chance(400)) continue;
+    witness_.saw(Rare::kZeroTail);
+    append(inode, std::string(1 + dice_.below(size - keep), '\0'));
   }
 }
 
@@ -250,8 +268,9 @@ void SimDisk::free_if_unused(Inode& inode) {
   free_numbers_.push_back(inode.number);
 }
 
-void SimDisk::begin_life(Inode& inode) {
+void SimDisk::begin_life(Inode& inode, std::string_view content) {
   Life& life = lives_.emplace_back();
+  life.content = content;
   life.serial = static_cast<uint32_t>(lives_.size());
   life.inode = &inode;
   inode.life = &life;
@@ -266,6 +285,7 @@ void SimDisk::hint(const std::string& path, bool content) {
 void SimDisk::touch(Inode& inode) {
   constexpr int64_t kTickNs = 4'000'000;
   const int64_t tick = witness_.now.value / kTickNs * kTickNs;
+  inode.changed_at = witness_.now.value;
   inode.modified_ns = plan_.coarse_times ? tick : ++last_tick_ + tick;
 }
 

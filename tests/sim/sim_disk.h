@@ -36,7 +36,10 @@ class SimDisk final : public Disk {
   Inode* create(const std::string& path);  // REQUIRES: no such name
   Inode* find(const std::string& path) const;
   void append(Inode& inode, std::string_view text);
-  void truncate(Inode& inode);
+  // Cuts the content off behind its first `keep` bytes, which are fewer than it has.
+  void truncate(Inode& inode, size_t keep = 0);
+  // What the kernel had not written yet is lost, in part or whole, or reads as zeros.
+  void lose_power();
   void rename(const std::string& from, const std::string& to);
   void unlink(const std::string& path);
   void link(const std::string& path, const std::string& more);  // a hard link
@@ -80,7 +83,7 @@ class SimDisk final : public Disk {
   FileStat stat_of(const Inode& inode) const;
   uint64_t free_number();
   void free_if_unused(Inode& inode);
-  void begin_life(Inode& inode);
+  void begin_life(Inode& inode, std::string_view content = {});
   void hint(const std::string& path, bool content);
   void touch(Inode& inode);
 

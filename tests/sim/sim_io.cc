@@ -9,7 +9,7 @@ namespace sluice::sim {
 bool SimIo::submit(const ReadRequest& request) {
   if (reads_.size() >= reads_in_flight_max()) return false;
   const Duration delay = dice_.between(Duration(0), plan_.read_delay_max);
-  reads_.push_back({request, witness_.now + delay, false, 0});
+  reads_.push_back({request, witness_.now + delay, witness_.now, false, 0});
   if (Inode* inode = disk_.behind(request.file)) inode->read_by_run = true;
   return true;
 }
@@ -23,12 +23,13 @@ MonoTime SimIo::next_done() const {
 void SimIo::work() {
   for (Read& read : reads_) {
     if (read.copied || read.due > witness_.now) continue;
-    read.result = copy(read.request);
+    read.result = copy(read);
     read.copied = true;
   }
 }
 
-int32_t SimIo::copy(const ReadRequest& request) {
+int32_t SimIo::copy(const Read& read) {
+  const ReadRequest& request = read.request;
   Inode* inode = disk_.behind(request.file);
   if (inode == nullptr) {
     witness_.violation("I7 BOUND", "a read of a descriptor that is not open");
@@ -43,14 +44,17 @@ int32_t SimIo::copy(const ReadRequest& request) {
   const auto at = std::min(static_cast<size_t>(request.offset.value), content.size());
   size_t bytes = std::min(request.into.size(), content.size() - at);
   constexpr size_t kLeast = 1;
-  if (faults && bytes > kLeast && dice_.chance(plan_.short_read)) {
+  const std::pair place(inode->serial, request.offset);
+  const bool may_be_short = were_short_.erase(place) == 0;
+  if (faults && may_be_short && bytes > kLeast && dice_.chance(plan_.short_read)) {
     witness_.saw(Rare::kShortRead);
+    were_short_.insert(place);
     bytes = kLeast + dice_.below(bytes - kLeast);
     // Half a character at the end of a deleted file would become another one.
     while (bytes > kLeast && (content[at + bytes] & 0xC0) == 0x80) --bytes;
   }
   std::memcpy(request.into.data(), content.data() + at, bytes);
-  ledger_.read_done(static_cast<size_t>(request.tag), *inode);
+  ledger_.read_done(static_cast<size_t>(request.tag), *inode, read.asked_at);
   return static_cast<int32_t>(bytes);
 }
 

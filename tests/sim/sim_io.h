@@ -5,10 +5,13 @@
 // In:      read requests of one loop; the faults in force.
 // Out:     completions; when the next one comes.
 // Owns:    reads in flight. Borrows buffers, as the kernel does.
-// Limits:  a short read returns at least the marker and one byte: kernels return whole pages.
+// Limits:  a short read returns at least the marker and one byte: kernels return whole pages. The
+//          next read of the same place is whole: whatever ended it has passed.
 // Why so:  between submission, copy and completion the file may be truncated, renamed and reused.
 #pragma once
 
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "dice.h"
@@ -45,10 +48,11 @@ class SimIo final : public Io {
   struct Read {
     ReadRequest request;
     MonoTime due;
+    MonoTime asked_at;
     bool copied = false;
     int32_t result = 0;
   };
-  int32_t copy(const ReadRequest& request);
+  int32_t copy(const Read& read);
 
   const Plan& plan_;
   Witness& witness_;
@@ -57,6 +61,7 @@ class SimIo final : public Io {
   SimWaker& waker_;
   Dice dice_;
   std::vector<Read> reads_;
+  std::set<std::pair<uint32_t, FileOffset>> were_short_;  // file and place
 };
 
 }  // namespace sluice::sim

@@ -90,7 +90,7 @@ void SimWire::plan_answer(Request& request) {
 }
 
 void SimWire::plan_fault(Request& request) {
-  switch (dice_.below(6)) {
+  switch (dice_.below(8)) {
     case 0:  // stored, and the answer is lost
       witness_.saw(Rare::kAnswerLost);
       return fail(request,
@@ -111,6 +111,10 @@ void SimWire::plan_fault(Request& request) {
       request.answer.body_sent = false;
       if (dice_.chance(500)) request.stores_at = kNever;
       return;
+    case 5:
+      return refuse(request, dice_.one_of({301, 302, 307, 308}), Rare::kRedirected);
+    case 6:
+      return refuse(request, dice_.one_of({206, 207, 260}), Rare::kPartlyTaken);
     default:  // other successes
       request.answer.status = dice_.one_of({201, 202, 204});
       return;

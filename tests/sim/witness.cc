@@ -44,6 +44,18 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "skipped to the end",
     "race inside a turn",
     "wall clock jump",
+    "truncated in part",
+    "followed on after a cut",
+    "power lost",
+    "zeros at the end after a loss of power",
+    "stored rows lost with the power",
+    "store damaged",
+    "store restored from an old copy",
+    "outage of a minute",
+    "hints alone",
+    "redirected",
+    "unclear success",
+    "twin of a delivered content",
 };
 
 uint64_t mix(uint64_t hash, uint64_t value) {

@@ -58,6 +58,18 @@ enum class Rare : uint8_t {
   kSkippedToEnd,
   kRaceInTurn,
   kClockJump,
+  kTruncatedInPart,
+  kGoesOnAfterCut,  // the tail was not behind the cut, and follows on
+  kPowerLost,
+  kZeroTail,
+  kFsyncLied,  // rows that were stored are gone after a loss of power
+  kStoreDamaged,
+  kStoreRestored,
+  kLongOutage,
+  kHintsAlone,   // no comparison of directories but at start
+  kRedirected,   // 3xx
+  kPartlyTaken,  // 207 and the like
+  kTwin,         // two contents that begin alike in one place
   kCount,
 };
 const char* name_of(Rare rare);

@@ -11,7 +11,8 @@ namespace {
 
 using namespace literals;
 
-// When faults have stopped everything is delivered within this time.
+// When faults have stopped something more is delivered within this time, until all is. How long all
+// takes depends on the plan: a request per line, one at a time, 120 ms each.
 constexpr Duration kCalmMax{120'000'000'000};
 // Then nothing more may be due: unfinished lines of rotated files, checkpoints.
 constexpr Duration kAfterwards{8'000'000'000};
@@ -29,7 +30,7 @@ World::World(uint64_t seed, const Plan& plan, bool tells)
       feed_(plan_, witness_, dice_.fork()),
       disk_(plan_, witness_, feed_, dice_.fork()),
       ledger_(plan_, witness_, disk_),
-      store_(witness_, ledger_),
+      store_(plan_, witness_, ledger_),
       skies_(plan_.destinations.size()),
       writers_(plan_, witness_, disk_, dice_.fork()),
       begin_(MonoTime(0) + 1000_s) {
@@ -144,6 +145,8 @@ void World::act(const Event& event) {
     case Act::kCrash:
       if (agent_ != nullptr) end_agent(true);
       return;
+    case Act::kPowerLoss:
+      return lose_power();
     case Act::kStop:
       if (agent_ != nullptr && !agent_->stopping()) agent_->begin_stop();
       return;
@@ -173,6 +176,7 @@ void World::race() {
   size_t count = 0;
   if (plan_.rotations > 0) ways[count++] = Rotation::kRename;
   if (plan_.truncations > 0) ways[count++] = Rotation::kTruncate;
+  if (plan_.cuts > 0) ways[count++] = Rotation::kCut;
   if (plan_.deletions > 0) ways[count++] = Rotation::kDelete;
   if (plan_.deletions > 0) ways[count++] = Rotation::kReplace;
   const size_t pick = dice_.below(count + 2);
@@ -207,9 +211,29 @@ void World::end_agent(bool crash) {
   ++lives_ended_;
   disk_.close_all();
   feed_.forget_all();
+  treat_store();
   ledger_.run_ends();
   const Duration away = dice_.chance(400) ? 0_ms : dice_.between(0_ms, 1500_ms);
   add({witness_.now + away, Act::kStart, 0, 0});
+}
+
+// The machine goes down and comes up again.
+void World::lose_power() {
+  witness_.see("machine  loses its power");
+  witness_.saw(Rare::kPowerLost);
+  writers_.lose_power();
+  disk_.lose_power();
+  store_.lose_power();
+  if (agent_ != nullptr) return end_agent(true);
+  treat_store();
+  ledger_.run_ends();
+}
+
+// What befalls a store while no agent has it open.
+void World::treat_store() {
+  if (faults_ && dice_.chance(plan_.store_damage)) store_.damage(dice_);
+  if (faults_ && dice_.chance(plan_.store_restored)) store_.restore_old_copy(dice_);
+  ledger_.store_is(store_.rows(), store_.damaged());
 }
 
 // The end of all faults: what is broken is mended, who is away comes back.
@@ -220,6 +244,7 @@ void World::calm_down() {
   disk_.faults = false;
   store_.full = false;
   store_.nth = nullptr;
+  store_.end_faults();
   for (DestinationSky& sky : skies_) sky.weather = Weather::kFine;
   std::erase_if(events_, [](const Event& event) { return event.act != Act::kStart; });
   for (size_t i = 0; i < writers_.count(); ++i) {
@@ -227,10 +252,14 @@ void World::calm_down() {
     writers_.write(i);
     writers_.come_to_rest(i);
   }
-  const MonoTime deadline = witness_.now + kCalmMax;
+  MonoTime deadline = witness_.now + kCalmMax;
+  int64_t missing = ledger_.owed_missing();
   while (witness_.good() && witness_.now < deadline) {
     run_until(witness_.now + 200_ms);
-    if (agent_ != nullptr && !agent_->stopping() && ledger_.owed_missing() == 0) break;
+    const int64_t left = ledger_.owed_missing();
+    if (left < missing) deadline = witness_.now + kCalmMax;
+    missing = left;
+    if (agent_ != nullptr && !agent_->stopping() && left == 0) break;
   }
   run_until(witness_.now + kAfterwards);
 }

@@ -4,7 +4,7 @@
 // In:      a seed.
 // Out:     a Verdict; the trace on stdout if asked to tell.
 // Owns:    disk, network, receivers, writers, operator and the agent's lives, all on one thread.
-// Limits:  about 5 ms of CPU. After the troubled time everything must be delivered within
+// Limits:  about 5 ms of CPU. After the troubled time more must be delivered within each
 //          kCalmMax of simulated time.
 // Why so:  whoever may act next is drawn from the seed, one turn at a time; between two turns (and,
 //          in some schedules, between two system calls) anything else may happen.
@@ -46,6 +46,7 @@ class World {
     kStoreFull,
     kStoreFree,
     kCrash,
+    kPowerLoss,
     kStop,
     kStart,
     kClock,
@@ -69,6 +70,8 @@ class World {
   void race();
   void start_agent();
   void end_agent(bool crash);
+  void lose_power();
+  void treat_store();
   bool step(MonoTime until);
   void run_until(MonoTime until);
   MonoTime next_moment() const;

@@ -30,6 +30,7 @@ void World::plan_events() {
     at_random(1, Act::kRotate, static_cast<int64_t>(how));
   }
   at_random(plan_.truncations, Act::kRotate, static_cast<int64_t>(Rotation::kTruncate));
+  at_random(plan_.cuts, Act::kRotate, static_cast<int64_t>(Rotation::kCut));
   for (int i = 0; i < plan_.deletions; ++i) {
     const Rotation how = dice_.chance(500) ? Rotation::kDelete : Rotation::kReplace;
     at_random(1, Act::kRotate, static_cast<int64_t>(how));
@@ -43,6 +44,7 @@ void World::plan_events() {
 void World::plan_operator() {
   add({begin_ + (dice_.chance(500) ? 0_ms : dice_.between(0_ms, 300_ms)), Act::kStart, 0, 0});
   at_random(plan_.crashes, Act::kCrash);
+  at_random(plan_.power_losses, Act::kPowerLoss);
   at_random(plan_.stops, Act::kStop);
   // A stop that takes long is sometimes ended by a second signal.
   if (plan_.stops > 0 && dice_.chance(200)) {
@@ -57,6 +59,14 @@ void World::plan_operator() {
     add({at, Act::kWeather, which, dice_.between(1, kinds - 1)});
     add({at + dice_.between(10_ms, 2000_ms), Act::kWeather, which, 0});
   }
+  if (plan_.long_outage) {
+    witness_.saw(Rare::kLongOutage);
+    const auto kinds = static_cast<int64_t>(Weather::kCount);
+    const size_t which = dice_.below(skies_.size());
+    add({begin_ + dice_.between(0_ms, 2000_ms), Act::kWeather, which, dice_.between(1, kinds - 1)});
+    add({begin_ + plan_.troubled - dice_.between(0_ms, 3000_ms), Act::kWeather, which, 0});
+  }
+  if (plan_.reconcile_interval > 1'000'000_ms) witness_.saw(Rare::kHintsAlone);
   if (plan_.store_error > 0) {
     const MonoTime at = begin_ + dice_.between(0_ms, plan_.troubled);
     add({at, Act::kStoreFull, 0, 0});

@@ -108,6 +108,14 @@ void Writers::rotate(size_t index, Rotation how) {
       disk_.truncate(*inode);
       if (dice_.chance(500)) write(index);
       break;
+    case Rotation::kCut: {
+      size_t keep = dice_.below(inode->life->content.size() + 1);
+      if (dice_.chance(500)) keep = inode->life->content.rfind('\n', keep) + 1;  // whole lines
+      while (keep > 0 && (inode->life->content[keep] & 0xC0) == 0x80) --keep;
+      disk_.truncate(*inode, keep);
+      if (dice_.chance(500)) write(index);
+      break;
+    }
     case Rotation::kDelete:
       disk_.unlink(stream.path);
       stream.reopen_at = witness_.now + late;
@@ -126,10 +134,19 @@ void Writers::finish_copy(size_t index) {
   if (inode != nullptr) disk_.truncate(*inode);
 }
 
+void Writers::lose_power() {
+  for (Stream& stream : streams_) {
+    if (stream.open != nullptr) disk_.let_go(*stream.open);
+    stream.open = stream.copied = nullptr;
+    stream.rest.clear();
+  }
+}
+
 void Writers::come_to_rest(size_t index) {
   Stream& stream = streams_[index];
   finish_copy(index);
-  if (stream.open != nullptr) finish_line(stream);
+  reopen_if_due(stream);
+  finish_line(stream);
   reopen(stream);
 }
 

@@ -22,7 +22,7 @@
 
 namespace sluice::sim {
 
-enum class Rotation : uint8_t { kRename, kCopyTruncate, kTruncate, kDelete, kReplace };
+enum class Rotation : uint8_t { kRename, kCopyTruncate, kTruncate, kCut, kDelete, kReplace };
 
 class Writers {
  public:
@@ -34,6 +34,8 @@ class Writers {
   void rotate(size_t stream, Rotation how);
   // The second half of a copytruncate.
   void finish_copy(size_t stream);
+  // The machine goes down: nobody has anything open any more.
+  void lose_power();
   // The end of the troubled time: reopen, and finish lines that were begun.
   void come_to_rest(size_t stream);
 
