@@ -25,14 +25,15 @@ namespace sluice {
 
 // Why there is no usable answer. Named for people and for the metric label.
 enum class TransportFailure : uint8_t {
-  kNone,       // there is an answer: look at the status
-  kResolve,    // the name does not resolve
-  kConnect,    // refused, unreachable, connect timeout
-  kTls,        // handshake or certificate
-  kTimeout,    // the total deadline of the request passed
-  kReset,      // the connection broke under the request
-  kProtocol,   // the peer does not speak HTTP as it should
-  kAbandoned,  // the lane gave it up (shutdown)
+  kNone,         // there is an answer: look at the status
+  kResolve,      // the name does not resolve
+  kConnect,      // refused, unreachable, connect timeout
+  kTls,          // the handshake broke
+  kCertificate,  // one side does not accept the other's certificate or key
+  kTimeout,      // the total deadline of the request passed
+  kReset,        // the connection broke under the request
+  kProtocol,     // the peer does not speak HTTP as it should
+  kAbandoned,    // the lane gave it up (shutdown)
 };
 
 struct WireAnswer {

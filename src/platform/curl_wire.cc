@@ -24,7 +24,7 @@ constexpr uint32_t kStreamsMax = 950;
 
 bool never_reached(TransportFailure failure) {
   return failure == TransportFailure::kResolve || failure == TransportFailure::kConnect ||
-         failure == TransportFailure::kTls;
+         failure == TransportFailure::kTls || failure == TransportFailure::kCertificate;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include "platform/curl_wire_answer.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <charconv>
 #include <string>
@@ -40,22 +41,31 @@ std::optional<int64_t> http_date(std::string_view text) {
   return static_cast<int64_t>(seconds);
 }
 
-bool is_tls_failure(CURLcode code) {
+// Somebody's certificate or key, the peer's or our own, as libcurl sees it before a byte is sent.
+bool is_certificate_failure(CURLcode code) {
   switch (code) {
-    case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
-    case CURLE_SSL_CIPHER:
     case CURLE_SSL_CACERT_BADFILE:
     case CURLE_SSL_CRL_BADFILE:
     case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+    case CURLE_SSL_INVALIDCERTSTATUS:
+    case CURLE_SSL_CLIENTCERT:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_tls_failure(CURLcode code) {
+  switch (code) {
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CIPHER:
     case CURLE_SSL_ENGINE_NOTFOUND:
     case CURLE_SSL_ENGINE_SETFAILED:
     case CURLE_SSL_ENGINE_INITFAILED:
-    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-    case CURLE_SSL_INVALIDCERTSTATUS:
     case CURLE_SSL_SHUTDOWN_FAILED:
-    case CURLE_SSL_CLIENTCERT:
     case CURLE_USE_SSL_FAILED:
       return true;
     default:
@@ -69,10 +79,25 @@ bool is_tls_alert(CURLcode code, std::string_view words) {
          words.find(" alert ") != std::string_view::npos;
 }
 
+// The peer's words about our certificate, as OpenSSL spells the alerts of RFC 8446 section 6.2.
+// With TLS 1.2 they come in the handshake, with 1.3 after it.
+bool blames_our_certificate(std::string_view words) {
+  constexpr std::array<std::string_view, 8> kAlerts = {
+      "alert certificate required", "alert bad certificate",     "alert unsupported certificate",
+      "alert certificate revoked",  "alert certificate expired", "alert certificate unknown",
+      "alert unknown ca",           "alert access denied"};
+  return std::any_of(kAlerts.begin(), kAlerts.end(), [words](std::string_view alert) {
+    return words.find(alert) != std::string_view::npos;
+  });
+}
+
 }  // namespace
 
 TransportFailure transport_failure(CURLcode code, bool connected, std::string_view words) {
-  if (is_tls_failure(code) || is_tls_alert(code, words)) return TransportFailure::kTls;
+  if (is_certificate_failure(code)) return TransportFailure::kCertificate;
+  if (is_tls_failure(code) || is_tls_alert(code, words)) {
+    return blames_our_certificate(words) ? TransportFailure::kCertificate : TransportFailure::kTls;
+  }
   switch (code) {
     case CURLE_OK:
       return TransportFailure::kNone;

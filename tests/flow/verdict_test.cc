@@ -72,13 +72,15 @@ TEST(Verdict, RetriesWhenThereIsNoFinalStatus) {
              Subject::kDestination);
 }
 
-TEST(Verdict, RetriesEachTransportFailureAndNamesARemedy) {
+TEST(Verdict, RetriesEachTransportFailureButACertificateAndNamesARemedy) {
   std::set<std::string_view> remedies;
   for (int value = 1; value <= static_cast<int>(TransportFailure::kAbandoned); ++value) {
     WireAnswer answer = status(200);  // a status that came before the failure does not count
     answer.failure = static_cast<TransportFailure>(value);
     const Verdict verdict = judge(answer);
-    EXPECT_EQ(verdict.kind, Kind::kRetry) << value;
+    const bool certificate = answer.failure == TransportFailure::kCertificate;
+    EXPECT_EQ(verdict.kind, certificate ? Kind::kHold : Kind::kRetry) << value;
+    EXPECT_EQ(verdict.subject, Subject::kDestination) << value;
     EXPECT_FALSE(verdict.key.empty()) << value;
     remedies.insert(verdict.remedy);
   }

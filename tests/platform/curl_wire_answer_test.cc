@@ -83,14 +83,36 @@ TEST(TransportFailures, TellConnectingFromAnswering) {
   EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, false, ""), TransportFailure::kConnect);
   EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, true, ""), TransportFailure::kReset);
   EXPECT_EQ(transport_failure(CURLE_COULDNT_RESOLVE_HOST, false, ""), TransportFailure::kResolve);
-  EXPECT_EQ(transport_failure(CURLE_PEER_FAILED_VERIFICATION, false, ""), TransportFailure::kTls);
+  EXPECT_EQ(transport_failure(CURLE_PEER_FAILED_VERIFICATION, false, ""),
+            TransportFailure::kCertificate);
   EXPECT_EQ(transport_failure(CURLE_WEIRD_SERVER_REPLY, true, ""), TransportFailure::kProtocol);
+}
+
+TEST(TransportFailures, TellACertificateThatIsRefusedFromAHandshakeThatBreaks) {
+  for (const CURLcode code : {CURLE_SSL_PINNEDPUBKEYNOTMATCH, CURLE_SSL_CERTPROBLEM,
+                              CURLE_SSL_CACERT_BADFILE, CURLE_SSL_ISSUER_ERROR}) {
+    EXPECT_EQ(transport_failure(code, false, ""), TransportFailure::kCertificate) << code;
+  }
+  constexpr std::string_view kPrefix = "OpenSSL/3: error:0A000000:SSL routines::";
+  for (const std::string_view alert :
+       {"tlsv1 alert unknown ca", "sslv3 alert bad certificate", "sslv3 alert certificate revoked",
+        "sslv3 alert certificate expired", "sslv3 alert certificate unknown"}) {
+    const std::string words = std::string(kPrefix).append(alert);
+    EXPECT_EQ(transport_failure(CURLE_SSL_CONNECT_ERROR, false, words),
+              TransportFailure::kCertificate);
+    EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, true, words), TransportFailure::kCertificate);
+  }
+  for (const std::string_view alert : {"tlsv1 alert protocol version", "tlsv1 alert internal error",
+                                       "sslv3 alert handshake failure", "wrong version number"}) {
+    const std::string words = std::string(kPrefix).append(alert);
+    EXPECT_EQ(transport_failure(CURLE_SSL_CONNECT_ERROR, false, words), TransportFailure::kTls);
+  }
 }
 
 TEST(TransportFailures, TakeAnAlertAfterTheHandshakeAsTls) {
   constexpr std::string_view kAlert =
       "OpenSSL SSL_read: error:0A00045C:SSL routines::tlsv13 alert certificate required, errno 0";
-  EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, true, kAlert), TransportFailure::kTls);
+  EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, true, kAlert), TransportFailure::kCertificate);
   EXPECT_EQ(transport_failure(CURLE_PARTIAL_FILE, true, kAlert), TransportFailure::kReset);
   EXPECT_EQ(transport_failure(CURLE_RECV_ERROR, true, "OpenSSL SSL_read: Connection reset by peer"),
             TransportFailure::kReset);

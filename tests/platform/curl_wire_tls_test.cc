@@ -36,7 +36,7 @@ class CurlWireTls : public ::testing::Test {
     for (int i = 0; i < 2; ++i) rig.send(10'000);
     ASSERT_TRUE(rig.run_until_answers(2));
     for (const WireAnswer& answer : rig.answers) {
-      EXPECT_EQ(answer.failure, TransportFailure::kTls) << answer.text_view();
+      EXPECT_EQ(answer.failure, TransportFailure::kCertificate) << answer.text_view();
       EXPECT_EQ(answer.status, 0);
       EXPECT_FALSE(answer.body_sent);
       EXPECT_EQ(answer.sent_bytes, Bytes(0));
@@ -122,7 +122,7 @@ TEST_F(CurlWireTls, ShowsItsOwnCertificateToAPeerThatAsks) {
   RawPeer strict(answer_all(), context());
   WireRig without(settings(strict.url("https")));
   const WireAnswer answer = without.exchange(100);
-  EXPECT_EQ(answer.failure, TransportFailure::kTls) << answer.text_view();
+  EXPECT_EQ(answer.failure, TransportFailure::kCertificate) << answer.text_view();
   EXPECT_EQ(strict.received_bytes(), 0u);
 }
 

@@ -19,6 +19,8 @@ std::string_view name_of(TransportFailure failure) {
       return "connect";
     case TransportFailure::kTls:
       return "tls";
+    case TransportFailure::kCertificate:
+      return "certificate";
     case TransportFailure::kTimeout:
       return "timeout";
     case TransportFailure::kReset:

@@ -102,31 +102,37 @@ constexpr StatusRule kEarlySuccess{
 
 struct FailureRule {
   TransportFailure failure;
+  Kind kind;
   std::string_view key;
   std::string_view remedy;
 };
 
-// Each may pass by itself, TLS too: a server that restarts breaks handshakes.
+// Each may pass by itself, TLS too: a server that restarts breaks handshakes. A certificate that is
+// not accepted does not: nobody's third attempt makes it valid, and a person has to hear of it.
 constexpr std::array kFailureRules = {
-    FailureRule{TransportFailure::kResolve, "unreachable",
+    FailureRule{TransportFailure::kResolve, Kind::kRetry, "unreachable",
                 "the name of the destination does not resolve; check the host in `endpoint` and "
                 "the name server"},
-    FailureRule{TransportFailure::kConnect, "unreachable",
+    FailureRule{TransportFailure::kConnect, Kind::kRetry, "unreachable",
                 "no connection to the destination; check that it runs, and host and port in "
                 "`endpoint`"},
-    FailureRule{TransportFailure::kTls, "tls",
-                "TLS with the destination fails; check that the port of `endpoint` speaks TLS, and "
-                "its certificate (name, dates, authority: `tls-ca`)"},
-    FailureRule{TransportFailure::kTimeout, "timeout",
+    FailureRule{TransportFailure::kTls, Kind::kRetry, "tls",
+                "the TLS handshake breaks; check that the port of `endpoint` speaks TLS, and the "
+                "versions on both sides (`tls-min-version`)"},
+    FailureRule{TransportFailure::kCertificate, Kind::kHold, "certificate",
+                "no certificate that both sides accept, and nothing is sent without; check the "
+                "destination's (name, dates, authority: `tls-ca`) and the agent's own "
+                "(`tls-cert`, `tls-key`)"},
+    FailureRule{TransportFailure::kTimeout, Kind::kRetry, "timeout",
                 "no answer in time; the destination is slow or silent, or `request-timeout` is "
                 "too short"},
-    FailureRule{TransportFailure::kReset, "broken",
+    FailureRule{TransportFailure::kReset, Kind::kRetry, "broken",
                 "the connection broke under the request; see the log of the destination if it "
                 "lasts"},
-    FailureRule{TransportFailure::kProtocol, "protocol",
+    FailureRule{TransportFailure::kProtocol, Kind::kRetry, "protocol",
                 "the destination does not speak HTTP as it should; check scheme and port in "
                 "`endpoint`"},
-    FailureRule{TransportFailure::kAbandoned, "abandoned",
+    FailureRule{TransportFailure::kAbandoned, Kind::kRetry, "abandoned",
                 "the request was given up because the agent stops"},
 };
 
@@ -155,7 +161,7 @@ Verdict judge(const WireAnswer& answer) {
   }
   for (const FailureRule& rule : kFailureRules) {
     if (rule.failure == answer.failure) {
-      return {Kind::kRetry, Subject::kDestination, Duration(-1), rule.key, rule.remedy};
+      return {rule.kind, Subject::kDestination, Duration(-1), rule.key, rule.remedy};
     }
   }
   SLUICE_CHECK(false, "each transport failure has a rule");
