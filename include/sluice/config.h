@@ -24,13 +24,25 @@
 
 namespace sluice {
 
+// A piece of a secret: text, or the path of a file that holds it and may change.
+struct SecretPiece {
+  bool is_file = false;
+  std::string text;
+
+  bool operator==(const SecretPiece&) const = default;
+};
+
 // A text that must not be shown: tokens, passwords. Every printer prints three stars.
 class Secret {
  public:
   Secret() = default;
-  explicit Secret(std::string text) : text_(std::move(text)) {}
+  explicit Secret(std::string text, std::vector<SecretPiece> pieces = {})
+      : text_(std::move(text)), pieces_(std::move(pieces)) {}
   // For the one place that hands it to the wire.
   const std::string& reveal() const { return text_; }
+  // What it was put together from; empty when no file is among it. The wire reads those again.
+  const std::vector<SecretPiece>& pieces() const { return pieces_; }
+  bool empty() const { return text_.empty(); }
   bool operator==(const Secret&) const = default;
 
   template <class Stream>
@@ -41,6 +53,7 @@ class Secret {
 
  private:
   std::string text_;
+  std::vector<SecretPiece> pieces_;
 };
 
 enum class StartFrom : uint8_t { kBeginning, kEnd };
@@ -50,6 +63,7 @@ enum class Overflow : uint8_t { kBlock, kDropOldest };
 enum class Compression : uint8_t { kNone, kGzip, kZstd };
 enum class DeliveryOrder : uint8_t { kParallel, kFile };
 enum class HttpVersion : uint8_t { kAuto, kHttp1, kHttp2 };
+enum class TlsVersion : uint8_t { k12, k13 };
 enum class IoBackend : uint8_t { kAuto, kUring, kPread };
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError, kOff };
 enum class LogFormat : uint8_t { kText, kJson };
@@ -123,7 +137,8 @@ struct SourceConfig {
 
 // TLS towards one destination, for https endpoints.
 struct TlsConfig {
-  // PEM file of the authorities to trust; empty: those of the system.
+  // PEM file of the authorities to trust, or a directory of them named by hash (openssl rehash);
+  // empty: those of the system. This and the next two are read again for each new connection.
   std::string ca_file;
   // PEM files of the agent's own certificate and key, for destinations that ask for one. Both or
   // neither.
@@ -131,6 +146,25 @@ struct TlsConfig {
   std::string key_file;
   // Check the destination's certificate and name. Off accepts anybody who answers: tests only.
   bool verify = true;
+  // The oldest version that is spoken.
+  TlsVersion min_version = TlsVersion::k12;
+  // Public keys of which the destination must have one: "sha256//BASE64", several with ';'. Checked
+  // beside the certificate, and also when that is not checked.
+  std::string pin;
+  // The name that is asked for (SNI), that the certificate must have and that the request names as
+  // its Host, when it is not the endpoint's.
+  std::string server_name;
+};
+
+// How requests prove who sends them. Each secret may come from a file that is read again when it
+// changes.
+struct Authentication {
+  Secret bearer;         // Authorization: Bearer ...
+  std::string username;  // Authorization: Basic ..., with the password
+  Secret password;
+  // Signs each request: HMAC-SHA256 over time and body, in a header of its own.
+  Secret sign_key;
+  std::string sign_header = "X-Signature";
 };
 
 // A service that takes lines, and how hard it may be pushed.
@@ -203,6 +237,7 @@ struct DestinationConfig {
   std::map<std::string, Secret> headers;
 
   TlsConfig tls;
+  Authentication auth;
 
   // Adds the byte offset of the line in its file to every record, as "offset".
   bool with_offset = false;

@@ -86,6 +86,7 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   LaneSpec spec;
   spec.wire.endpoint = destination.endpoint;
   spec.wire.headers.assign(destination.headers.begin(), destination.headers.end());
+  spec.wire.auth = destination.auth;
   spec.wire.http_version = destination.http_version;
   spec.wire.tls = destination.tls;
   spec.wire.request_timeout = destination.request_timeout;

@@ -138,6 +138,11 @@ void check_state(const AgentConfig& config, ProblemList& problems) {
   }
 }
 
+bool is_loopback(std::string_view endpoint) {
+  const std::string_view host = endpoint.substr(endpoint.find("://") + 3);
+  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+}
+
 void check_tls(const AgentConfig& config, ProblemList& problems) {
   for (const DestinationConfig& destination : config.destinations) {
     const TlsConfig& tls = destination.tls;
@@ -147,6 +152,12 @@ void check_tls(const AgentConfig& config, ProblemList& problems) {
         problems.warning(place, fmt::format("cannot read '{}': {}; requests will fail until it "
                                             "can be read",
                                             excerpt(*file), std::strerror(errno)));
+    if (destination.endpoint.starts_with("http://") && !is_loopback(destination.endpoint) &&
+        (!destination.auth.bearer.empty() || !destination.auth.username.empty()))
+      problems.warning(
+          place,
+          "the credentials go in clear text over http://, where anybody on the way can "
+          "read them; use https://");
     if (!tls.verify && destination.endpoint.starts_with("https://"))
       problems.warning(place,
                        "tls_verify is off: anybody on the way can read and change the lines");

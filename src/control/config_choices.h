@@ -60,6 +60,9 @@ constexpr auto choices(HttpVersion) {
   return std::to_array<Choice<HttpVersion>>(
       {{"auto", HttpVersion::kAuto}, {"1.1", HttpVersion::kHttp1}, {"2", HttpVersion::kHttp2}});
 }
+constexpr auto choices(TlsVersion) {
+  return std::to_array<Choice<TlsVersion>>({{"1.2", TlsVersion::k12}, {"1.3", TlsVersion::k13}});
+}
 constexpr auto choices(IoBackend) {
   return std::to_array<Choice<IoBackend>>(
       {{"auto", IoBackend::kAuto}, {"uring", IoBackend::kUring}, {"pread", IoBackend::kPread}});

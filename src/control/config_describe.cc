@@ -15,6 +15,9 @@ constexpr std::string_view kMasked = "\"***\"";
 std::string written(const Option&, const std::string& value) {
   return yaml_scalar(value);
 }
+std::string written(const Option&, const Secret& value) {
+  return value.empty() ? "\"\"" : std::string(kMasked);
+}
 std::string written(const Option&, bool value) {
   return value ? "true" : "false";
 }
@@ -78,6 +81,7 @@ std::string choice_words() {
 template <class T>
 std::string type_of(const Option& option) {
   if constexpr (std::is_enum_v<T>) return choice_words<T>();
+  if constexpr (std::is_same_v<T, Secret>) return "secret";
   if constexpr (std::is_same_v<T, bool>) return "true | false";
   if constexpr (std::is_same_v<T, Bytes>) return "size";
   if constexpr (std::is_same_v<T, Duration>) return "duration";
@@ -127,6 +131,9 @@ std::string value_as_yaml(const Option& option, const DestinationConfig& destina
   if (const TlsField* field = std::get_if<TlsField>(&option.field))
     return std::visit([&](auto member) { return written(option, destination.tls.*member); },
                       *field);
+  if (const AuthField* field = std::get_if<AuthField>(&option.field))
+    return std::visit([&](auto member) { return written(option, destination.auth.*member); },
+                      *field);
   return std::visit([&](auto member) { return written(option, destination.*member); },
                     std::get<DestinationField>(option.field));
 }
@@ -142,6 +149,7 @@ std::string default_text(const Option& option) {
     if constexpr (std::is_same_v<T, std::vector<std::string>>)
       return value.empty() ? "" : value.front();
     if constexpr (std::is_same_v<T, TextMap> || std::is_same_v<T, SecretMap>) return "";
+    if constexpr (std::is_same_v<T, Secret>) return "";
     if constexpr (std::is_same_v<T, std::optional<ListenAddress>>) return format_address(value);
     return written(option, value);
   });
@@ -149,6 +157,12 @@ std::string default_text(const Option& option) {
 
 bool takes_many(const Option& option) {
   return with_default(option, []<class T>(const T&) { return kIsMany<T>; });
+}
+
+bool is_secret(const Option& option) {
+  return with_default(option, []<class T>(const T&) {
+    return std::is_same_v<T, Secret> || std::is_same_v<T, SecretMap>;
+  });
 }
 
 bool is_switch(const Option& option) {

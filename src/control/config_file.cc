@@ -194,7 +194,7 @@ class FileReader {
   }
 
   bool read_item(const ConfigNode& node, RawItem& item) {
-    Parsed<std::string> text = interpolate(node.text, environment_);
+    Parsed<std::string> text = interpolate(node.text, environment_, item.pieces);
     item.key = node.key;
     item.shown = node.text;
     item.place = node.place;

@@ -60,24 +60,49 @@ Parsed<std::string> resolved(std::string_view reference, const Environment& envi
 }  // namespace
 
 Parsed<std::string> interpolate(std::string_view text, const Environment& environment) {
+  std::vector<SecretPiece> unused;
+  return interpolate(text, environment, unused);
+}
+
+Parsed<std::string> interpolate(std::string_view text, const Environment& environment,
+                                std::vector<SecretPiece>& pieces) {
   std::string out;
+  bool files = false;
+  pieces.clear();
+  const auto add = [&](std::string_view plain) {
+    if (plain.empty()) return;
+    out.append(plain);
+    if (pieces.empty() || pieces.back().is_file) pieces.emplace_back();
+    pieces.back().text.append(plain);
+  };
   while (!text.empty()) {
     const size_t begin = text.find("${");
     if (begin == std::string_view::npos) break;
     if (begin > 0 && text[begin - 1] == '$') {
-      out.append(text.substr(0, begin - 1)).append("${");
+      add(text.substr(0, begin - 1));
+      add("${");
       text.remove_prefix(begin + 2);
       continue;
     }
     const size_t end = text.find('}', begin);
     if (end == std::string_view::npos)
       return Parsed<std::string>::bad("the '}' after '${' is missing");
-    Parsed<std::string> value = resolved(text.substr(begin + 2, end - begin - 2), environment);
+    const std::string_view reference = text.substr(begin + 2, end - begin - 2);
+    Parsed<std::string> value = resolved(reference, environment);
     if (!value.ok()) return value;
-    out.append(text.substr(0, begin)).append(*value.value);
+    add(text.substr(0, begin));
+    if (reference.starts_with(kFilePrefix)) {
+      files = true;
+      out.append(*value.value);
+      pieces.push_back({true, std::string(reference.substr(kFilePrefix.size()))});
+    } else {
+      add(*value.value);
+    }
     text.remove_prefix(end + 1);
   }
-  return Parsed<std::string>::good(out.append(text));
+  add(text);
+  if (!files) pieces.clear();
+  return Parsed<std::string>::good(std::move(out));
 }
 
 }  // namespace sluice

@@ -17,6 +17,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/config_environment.h"
 #include "control/config_values.h"
@@ -25,5 +26,9 @@ namespace sluice {
 
 // The sentence of a failure stands alone, it does not begin with "expected".
 Parsed<std::string> interpolate(std::string_view text, const Environment& environment);
+
+// The same, and the pieces that were put together; none when no ${file:...} is among them.
+Parsed<std::string> interpolate(std::string_view text, const Environment& environment,
+                                std::vector<SecretPiece>& pieces);
 
 }  // namespace sluice

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "control/config_file.h"
+#include "control/config_interpolate.h"
 #include "control/config_rules.h"
 
 namespace sluice {
@@ -82,6 +83,24 @@ void warn_without_effect(const Layers& layers, ProblemList& problems) {
     }
 }
 
+// Flags and variables are taken as they are, but for secrets: a flag can be seen by every user of
+// the machine, so it must be able to name a file instead.
+void resolve_secrets(std::vector<RawSetting>& settings, const Environment& environment,
+                     ProblemList& problems) {
+  std::erase_if(settings, [&](RawSetting& setting) {
+    if (!is_secret(*setting.option)) return false;
+    for (RawItem& item : setting.items) {
+      Parsed<std::string> text = interpolate(item.text, environment, item.pieces);
+      if (!text.ok()) {
+        problems.error(setting.place, fmt::format("{}: {}", setting.called, text.expected));
+        return true;
+      }
+      item.text = std::move(*text.value);
+    }
+    return false;
+  });
+}
+
 }  // namespace
 
 bool ConfigOutcome::ok() const {
@@ -106,6 +125,8 @@ ConfigOutcome load_config(std::span<char* const> args, const Environment& enviro
   layers.environment = settings_from_environment(environment, problems);
   for (const std::string& path : outcome.files)
     read_config_file(path, environment, layers.file, problems);
+  resolve_secrets(layers.flags, environment, problems);
+  resolve_secrets(layers.environment, environment, problems);
 
   check_all(layers, problems);
   warn_without_effect(layers, problems);

@@ -195,7 +195,8 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                                "'{}'",
                                cert ? "tls_key" : "tls_cert", it.name));
   const bool clear = placed.sets("endpoint") && it.endpoint.starts_with("http://");
-  if (clear && (cert || key || !it.tls.ca_file.empty()))
+  const bool other = !it.tls.ca_file.empty() || !it.tls.pin.empty() || !it.tls.server_name.empty();
+  if (clear && (cert || key || other))
     problems.warning(placed.of("endpoint"),
                      fmt::format("destination '{}' has TLS settings and an http:// endpoint, "
                                  "which uses no TLS; did you mean https://?",
@@ -210,6 +211,75 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                      fmt::format("the queue ({} lines) is smaller than one batch ({} lines), so "
                                  "requests never fill; raise queue or lower batch",
                                  it.queue.value, it.batch.value));
+}
+
+bool has_authorization_header(const DestinationConfig& destination) {
+  return std::any_of(
+      destination.headers.begin(), destination.headers.end(),
+      [](const auto& header) { return edit_distance(header.first, "Authorization") == 0; });
+}
+
+// After finish_endpoint(), which makes a header of what the URL says.
+void check_credentials(const PlacedDestination& placed, ProblemList& problems) {
+  const DestinationConfig& it = placed.record;
+  const Authentication& auth = it.auth;
+  const bool bearer = !auth.bearer.empty(), basic = !auth.username.empty();
+  if (!auth.password.empty() && !basic)
+    problems.error(
+        placed.of("password"),
+        fmt::format("destination '{}' has a password and no username; give one", it.name));
+  if (auth.username.find(':') != std::string::npos)
+    problems.error(placed.of("username"),
+                   "a user of basic authentication has no ':' in its name; the rest is the "
+                   "password");
+  if (bearer + basic + has_authorization_header(it) > 1)
+    problems.error(placed.of(bearer ? "bearer" : "username"),
+                   fmt::format("destination '{}' has more than one of bearer, username, an "
+                               "Authorization header and user:password@ in its endpoint, and a "
+                               "request has one Authorization; keep one",
+                               it.name));
+  if (const std::string problem = header_problem(auth.sign_header, ""); !problem.empty())
+    problems.error(placed.of("sign-header"), fmt::format("'{}' is not valid for sign_header: {}",
+                                                         excerpt(auth.sign_header), problem));
+}
+
+bool is_pin(std::string_view pin) {
+  constexpr std::string_view kPrefix = "sha256//";
+  constexpr size_t kDigestLetters = 44;  // 32 bytes in base64, with one '='
+  if (!pin.starts_with(kPrefix)) return false;
+  pin.remove_prefix(kPrefix.size());
+  return pin.size() == kDigestLetters && pin.back() == '=' &&
+         std::all_of(pin.begin(), pin.end() - 1, [](char c) {
+           return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                  c == '+' || c == '/';
+         });
+}
+
+// A list that libcurl does not understand pins nothing, silently or for ever.
+void check_pins(const PlacedDestination& placed, ProblemList& problems) {
+  for (std::string_view rest = placed.record.tls.pin; !rest.empty();) {
+    const size_t end = std::min(rest.find(';'), rest.size());
+    if (!is_pin(rest.substr(0, end)))
+      problems.error(placed.of("tls-pin"),
+                     fmt::format("'{}' is not valid for tls_pin: expected sha256// and 44 letters "
+                                 "of base64, several with ';' between",
+                                 excerpt(rest.substr(0, end))));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+}
+
+void check_server_name(const PlacedDestination& placed, ProblemList& problems) {
+  const std::string& name = placed.record.tls.server_name;
+  const bool good = std::all_of(name.begin(), name.end(), [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
+           c == '-';
+  });
+  if (!good || name.size() > 253)
+    problems.error(
+        placed.of("tls-server-name"),
+        fmt::format("'{}' is not valid for tls_server_name: expected the name of a host, "
+                    "without scheme, port or path",
+                    excerpt(name)));
 }
 
 // Stands in where no plan is asked: the bodies in flight, and one longest line while it is
@@ -241,6 +311,9 @@ AgentConfig assembled(Assembly assembly, const Environment& environment, const C
     finish_endpoint(destination);
     check_times(destination, problems);
     check_transport(destination, problems);
+    check_credentials(destination, problems);
+    check_pins(destination, problems);
+    check_server_name(destination, problems);
   }
   AgentConfig config = assembly.agent.record;
   for (PlacedSource& source : assembly.sources) config.sources.push_back(source.record);

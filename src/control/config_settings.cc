@@ -80,6 +80,28 @@ void read(const Reading& reading, std::string& out) {
     reading.refuse(*item, problem);
 }
 
+// Nothing of it is shown, not even what was written: that may be the secret itself.
+void read(const Reading& reading, Secret& out) {
+  const RawItem* item = reading.scalar();
+  if (item == nullptr) return;
+  std::string problem = header_problem("Authorization", item->text);
+  if (item->text.empty()) problem = "it is empty";
+  if (problem.empty())
+    out = Secret(item->text, item->pieces);
+  else
+    reading.problems.error(item->place, fmt::format("{} is not valid (it is a secret and not "
+                                                    "shown): {}",
+                                                    reading.setting.called, problem));
+}
+
+Secret value_of(const RawItem& item, const Secret*) {
+  return Secret(item.text, item.pieces);
+}
+
+const std::string& value_of(const RawItem& item, const std::string*) {
+  return item.text;
+}
+
 void read(const Reading& reading, bool& out) {
   if (const RawItem* item = reading.scalar()) take(reading, *item, parse_bool(item->text), out);
 }
@@ -195,7 +217,8 @@ void read(const Reading& reading, std::map<std::string, Value>& out) {
   for (const RawItem& item : setting.items) {
     std::string problem =
         secret ? header_problem(item.key, item.text) : label_problem(item.key, item.text);
-    if (problem.empty() && !entries.emplace(item.key, Value(item.text)).second)
+    if (problem.empty() &&
+        !entries.emplace(item.key, value_of(item, static_cast<Value*>(nullptr))).second)
       problem = "it is given twice";
     if (!problem.empty())
       reading.problems.error(item.place, fmt::format("'{}' is not valid in {}: {}",
@@ -227,6 +250,8 @@ void apply_setting(const RawSetting& setting, DestinationConfig& destination,
   const Reading reading{setting, problems};
   if (const TlsField* field = std::get_if<TlsField>(&setting.option->field))
     return std::visit([&](auto member) { read(reading, destination.tls.*member); }, *field);
+  if (const AuthField* field = std::get_if<AuthField>(&setting.option->field))
+    return std::visit([&](auto member) { read(reading, destination.auth.*member); }, *field);
   std::visit([&](auto member) { read(reading, destination.*member); },
              std::get<DestinationField>(setting.option->field));
 }

@@ -29,6 +29,7 @@ struct RawItem {
   std::string text;   // the value, after interpolation
   std::string shown;  // the value as it was written, for messages
   Place place;
+  std::vector<SecretPiece> pieces = {};  // of the value, if ${file:...} is among them
 };
 
 struct RawSetting {
@@ -69,5 +70,7 @@ std::string default_text(const Option& option);
 bool takes_many(const Option& option);
 // True for settings that are false or true: their flag needs no value.
 bool is_switch(const Option& option);
+// True when no value of it may be shown.
+bool is_secret(const Option& option);
 
 }  // namespace sluice

@@ -20,6 +20,7 @@ constexpr std::string_view kFollow = "What to follow";
 constexpr std::string_view kDeliver = "Where to deliver";
 constexpr std::string_view kRequests = "Requests";
 constexpr std::string_view kRates = "Rates and retries";
+constexpr std::string_view kCredentials = "Credentials";
 constexpr std::string_view kSecurity = "TLS";
 constexpr std::string_view kHost = "The agent and its host";
 constexpr std::string_view kSeeing = "Seeing what happens";
@@ -28,6 +29,7 @@ using A = AgentConfig;
 using S = SourceConfig;
 using D = DestinationConfig;
 using T = TlsConfig;
+using U = Authentication;
 
 template <class Record, class Type>
 constexpr auto at(Type Record::*member) {
@@ -37,8 +39,10 @@ constexpr auto at(Type Record::*member) {
     return SourceField(member);
   else if constexpr (std::is_same_v<Record, DestinationConfig>)
     return DestinationField(member);
-  else
+  else if constexpr (std::is_same_v<Record, TlsConfig>)
     return TlsField(member);
+  else
+    return AuthField(member);
 }
 
 // clang-format off
@@ -177,9 +181,30 @@ constexpr auto kTable = std::to_array<Option>({
    .tune = "Raise it for far or slow networks.",
    .example = "10s", .min = kMillisecond, .max = kHour},
 
+  {.group = kCredentials, .name = "bearer", .field = at(&U::bearer),
+   .help = "A token, sent as Authorization: Bearer; never shown.",
+   .tune = "As ${file:/path} it is read again when the file changes.",
+   .example = "${file:/run/secrets/token}"},
+  {.group = kCredentials, .name = "username", .field = at(&U::username),
+   .help = "The user of basic authentication.",
+   .tune = "Goes with password; without one the password is empty.",
+   .example = "agent"},
+  {.group = kCredentials, .name = "password", .field = at(&U::password),
+   .help = "The password of basic authentication; never shown.",
+   .tune = "As ${file:/path} it is read again when the file changes.",
+   .example = "${file:/run/secrets/password}"},
+  {.group = kCredentials, .name = "sign-key", .field = at(&U::sign_key),
+   .help = "Signs each request with HMAC-SHA256 over time and body; never shown.",
+   .tune = "For destinations that check who wrote a body and when.",
+   .example = "${file:/run/secrets/sign-key}"},
+  {.group = kCredentials, .name = "sign-header", .field = at(&U::sign_header),
+   .help = "The header that holds the signature.",
+   .tune = "Set it when the destination expects another name.",
+   .example = "X-Hub-Signature"},
+
   {.group = kSecurity, .name = "tls-ca", .field = at(&T::ca_file),
-   .help = "PEM file of the authorities to trust; empty: those of the system.",
-   .tune = "For a private authority.",
+   .help = "PEM file of the authorities to trust, or a directory of them named by hash; empty: those of the system.",
+   .tune = "For a private authority. Read again for each new connection.",
    .example = "/etc/sluice/ca.pem", .form = Form::kPath},
   {.group = kSecurity, .name = "tls-cert", .field = at(&T::cert_file),
    .help = "PEM file of the agent's own certificate; needs tls-key.",
@@ -193,6 +218,18 @@ constexpr auto kTable = std::to_array<Option>({
    .help = "Check the destination's certificate and name.",
    .tune = "false accepts anybody who answers: tests only.",
    .example = "false"},
+  {.group = kSecurity, .name = "tls-min-version", .field = at(&T::min_version),
+   .help = "The oldest version of TLS that is spoken.",
+   .tune = "1.3 refuses destinations that have only 1.2.",
+   .example = "1.3"},
+  {.group = kSecurity, .name = "tls-pin", .field = at(&T::pin),
+   .help = "Public keys of which the destination must have one, as sha256//BASE64; several with ';'.",
+   .tune = "Trusts one key where an authority signs for too many. Pin the next key too before you change it.",
+   .example = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU="},
+  {.group = kSecurity, .name = "tls-server-name", .field = at(&T::server_name),
+   .help = "The name to ask for (SNI), to find in the certificate and to send as Host, instead of the endpoint's.",
+   .tune = "For an endpoint that is an address, a tunnel or a load balancer.",
+   .example = "logs.example.com"},
 
   {.group = kHost, .name = "host", .field = at(&A::host),
    .help = "The \"host\" of every record.",
@@ -263,8 +300,8 @@ bool same_name(std::string_view left, std::string_view right) {
 }  // namespace
 
 Scope Option::scope() const {
-  // TLS fields live inside a destination.
-  return field.index() == 3 ? Scope::kDestination : static_cast<Scope>(field.index());
+  // TLS and authentication live inside a destination.
+  return field.index() >= 3 ? Scope::kDestination : static_cast<Scope>(field.index());
 }
 
 std::span<const Option> option_table() {

@@ -37,7 +37,8 @@ using SourceField = FieldOf<SourceConfig, std::string, std::vector<std::string>,
 using DestinationField =
     FieldOf<DestinationConfig, std::string, Framing, Lines, Bytes, Duration, int32_t, Overflow,
             Compression, CompressionLevel, RateLimit, DeliveryOrder, SecretMap, bool, HttpVersion>;
-using TlsField = FieldOf<TlsConfig, std::string, bool>;
+using TlsField = FieldOf<TlsConfig, std::string, bool, TlsVersion>;
+using AuthField = FieldOf<Authentication, std::string, Secret>;
 
 // What a text means beyond its type.
 enum class Form : uint8_t { kPlain, kName, kPath, kPatterns, kNames, kUrl, kByteRate, kCountRate };
@@ -48,7 +49,7 @@ enum class Scope : uint8_t { kAgent, kSource, kDestination };
 struct Option {
   std::string_view group;  // heading in --help and in the reference
   std::string_view name;   // as a flag, without dashes
-  std::variant<AgentField, SourceField, DestinationField, TlsField> field;
+  std::variant<AgentField, SourceField, DestinationField, TlsField, AuthField> field;
   std::string_view help;  // what it is
   std::string_view tune;  // what raising and lowering does, or when to change it
   std::string_view example;

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 
-#include "platform/curl_wire_setup.h"
 #include "sluice/check.h"
 
 namespace sluice {
@@ -58,21 +57,19 @@ CurlWire::~CurlWire() {
   requests_.clear();
   // Closes the connections, which calls on_close_socket.
   if (multi_ != nullptr) curl_multi_cleanup(multi_);
-  curl_slist_free_all(shared_headers_);
   curl_global_cleanup();
 }
 
 Result<void> CurlWire::set_up(const CurlWireSettings& settings) {
-  const Result<EndpointKind> kind = endpoint_kind(settings.endpoint);
-  if (!kind) return kind.error();
+  Result<WireTarget> target = wire_target(settings);
+  if (!target) return target.error();
+  target_ = std::move(target).value();
+  const bool clear = target_.kind == EndpointKind::kClear;
   if (Result<void> checked = check_tls_files(settings.tls); !checked) return checked;
-  const Result<FixedHeaders> fixed = fixed_headers(settings);
-  if (!fixed) return fixed.error();
-  shared_headers_ = fixed->list;
-  own_content_type_ = !fixed->has_content_type;
-  clear_text_http2_ = *kind == EndpointKind::kClear && settings.http_version == HttpVersion::kHttp2;
-  if (*kind == EndpointKind::kClear) sockets_.expect_greetings();
-  if (*kind == EndpointKind::kClear || settings.http_version == HttpVersion::kHttp1) {
+  if (Result<void> made = credentials_.set_up(settings.headers, settings.auth); !made) return made;
+  clear_text_http2_ = clear && settings.http_version == HttpVersion::kHttp2;
+  if (clear) sockets_.expect_greetings();
+  if (clear || settings.http_version == HttpVersion::kHttp1) {
     speech_ = clear_text_http2_ ? Speech::kHttp2 : Speech::kHttp1;
   }
 
@@ -91,9 +88,8 @@ Result<void> CurlWire::set_up(const CurlWireSettings& settings) {
     if (request.easy == nullptr) return Error{Errc::kExhausted, 0, "libcurl easy handle"};
     request.sockets = &sockets_;
     request.clear_text_http2 = clear_text_http2_;
-    request.may_fall_back =
-        *kind == EndpointKind::kTls && settings.http_version == HttpVersion::kAuto;
-    if (Result<void> set = set_fixed_options(request.easy, settings, *kind); !set) return set;
+    request.may_fall_back = !clear && settings.http_version == HttpVersion::kAuto;
+    if (Result<void> set = set_fixed_options(request.easy, settings, target_); !set) return set;
     set_callbacks(request);
   }
   return {};
@@ -120,7 +116,8 @@ void CurlWire::send(const Parcel& parcel, uint64_t ticket, MonoTime now) {
   });
   SLUICE_CHECK(place != requests_.end(), "never more parcels on the wire than its window");
   CurlRequest& request = **place;
-  request.fill(parcel, ticket, now, shared_headers_, own_content_type_);
+  credentials_.refresh(now);
+  request.fill(parcel, ticket, now, credentials_, clock_.wall());
   request.http1_only = was_lost_by_http2(parcel.key);
   request.state = CurlRequest::State::kWaiting;
   waiting_.push_back(&request);
@@ -272,6 +269,7 @@ void CurlWire::finish(CurlRequest& request, CURLcode code, MonoTime now) {
   curl_easy_getinfo(request.easy, CURLINFO_HTTP_VERSION, &version);
   const Digest128 key = request.parcel->key;
   request.conclude(code, clock_, now);
+  credentials_.after(request.answer);
   ++answered_count_;
   take_out(request);
   if (request.http2_failed) {

@@ -29,7 +29,9 @@
 #include <utility>
 #include <vector>
 
+#include "platform/credentials.h"
 #include "platform/curl_wire_request.h"
+#include "platform/curl_wire_setup.h"
 #include "platform/curl_wire_sockets.h"
 #include "platform/fd_poller.h"
 #include "sluice/clock.h"
@@ -44,6 +46,7 @@ struct CurlWireSettings {
   // Sent with every request. Those that frame the request (Content-Length, Content-Encoding,
   // Transfer-Encoding, Idempotency-Key, Expect) are the wire's and left out.
   std::vector<std::pair<std::string, Secret>> headers;
+  Authentication auth;
   HttpVersion http_version = HttpVersion::kAuto;
   TlsConfig tls;  // ca_file may be a directory of hashed certificates, too
   Duration request_timeout{30'000'000'000};
@@ -111,10 +114,10 @@ class CurlWire final : public Wire, private FdListener {
   const size_t streams_per_connection_;
   bool clear_text_http2_ = false;
   CURLM* multi_ = nullptr;
-  curl_slist* shared_headers_ = nullptr;
-  bool own_content_type_ = true;
+  WireTarget target_;
 
   // The loop's thread only:
+  Credentials credentials_;
   WireSockets sockets_;
   std::vector<std::unique_ptr<CurlRequest>> requests_;  // window of them
   std::vector<CurlRequest*> waiting_;                   // in order of send()

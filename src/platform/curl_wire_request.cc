@@ -49,7 +49,7 @@ CurlRequest::~CurlRequest() {
 }
 
 void CurlRequest::fill(const Parcel& new_parcel, uint64_t parcel_ticket, MonoTime now,
-                       curl_slist* shared_headers, bool own_content_type) {
+                       const Credentials& credentials, WallTime wall) {
   SLUICE_CHECK(state == State::kFree, "a place of the window serves one request at a time");
   parcel = &new_parcel;
   ticket = parcel_ticket;
@@ -64,7 +64,7 @@ void CurlRequest::fill(const Parcel& new_parcel, uint64_t parcel_ticket, MonoTim
   write_header(key_line_, "Idempotency-Key", {key.data(), key.size()});
   size_t used = 0;
   headers_[used++].data = key_line_.data();
-  if (own_content_type) {
+  if (!credentials.has_content_type()) {
     write_header(type_line_, "Content-Type", new_parcel.content_type);
     headers_[used++].data = type_line_.data();
   }
@@ -72,10 +72,15 @@ void CurlRequest::fill(const Parcel& new_parcel, uint64_t parcel_ticket, MonoTim
     write_header(encoding_line_, "Content-Encoding", new_parcel.content_encoding);
     headers_[used++].data = encoding_line_.data();
   }
-  for (size_t i = 0; i < used; ++i) headers_[i].next = i + 1 < used ? &headers_[i + 1] : nullptr;
-  headers_[used - 1].next = shared_headers;
-
   const std::span<const std::byte> body = new_parcel.bytes();
+  if (credentials.signs()) {
+    credentials.write_signature(body, wall, signature_line_);
+    headers_[used++].data = signature_line_.data();
+  }
+  for (size_t i = 0; i + 1 < used; ++i) headers_[i].next = &headers_[i + 1];
+  shared_headers_ = credentials.headers();
+  headers_[used - 1].next = shared_headers_->get();
+
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.data());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   // Not copied. A null pointer would make libcurl ask for the body by its read callback.

@@ -21,8 +21,10 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
+#include "platform/credentials.h"
 #include "platform/curl_wire_sockets.h"
 #include "sluice/clock.h"
 #include "sluice/parcel.h"
@@ -46,10 +48,9 @@ struct CurlRequest {
   CurlRequest& operator=(const CurlRequest&) = delete;
   ~CurlRequest();
 
-  // Sets what depends on the parcel. `shared_headers` is the list that ends every request's own;
-  // `own_content_type` is false when it has a Content-Type.
-  void fill(const Parcel& parcel, uint64_t parcel_ticket, MonoTime now, curl_slist* shared_headers,
-            bool own_content_type);
+  // Sets what depends on the parcel, and the headers that are the same for all as they are now.
+  void fill(const Parcel& parcel, uint64_t parcel_ticket, MonoTime now,
+            const Credentials& credentials, WallTime wall);
   // Bytes of the body that left so far, as far as libcurl knows.
   int64_t uploaded_bytes() const;
   // Forgets the last attempt on a connection, before the next one.
@@ -98,10 +99,13 @@ struct CurlRequest {
 
  private:
   std::array<char, sizeof(WireAnswer::text)> answer_head_{};  // as it came
-  std::array<curl_slist, 3> headers_{};
+  // The list that ends this request's own; it outlives its successor here.
+  std::shared_ptr<const HeaderList> shared_headers_;
+  std::array<curl_slist, 4> headers_{};
   std::array<char, 16 + 34> key_line_{};
   std::array<char, 160> type_line_{};
   std::array<char, 64> encoding_line_{};
+  std::array<char, 256> signature_line_{};
 };
 
 }  // namespace sluice

@@ -26,29 +26,21 @@ namespace {
 constexpr long kUploadBufferBytes = 64 << 10;
 constexpr long kAnswerBufferBytes = 8 << 10;
 constexpr long kTcpIdleSecondsBeforeProbe = 30;
+// Parsing the authorities of a system costs some 20 ms, too much for peers that end every
+// connection; a new authority is accepted this late at most.
+constexpr long kAuthoritiesKeptSeconds = 5;
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
 }
 
-bool frames_the_request(std::string_view name) {
-  constexpr std::array<std::string_view, 6> kOurs = {"Content-Length",   "Transfer-Encoding",
-                                                     "Content-Encoding", "Idempotency-Key",
-                                                     "Expect",           "Upgrade"};
-  return std::any_of(kOurs.begin(), kOurs.end(),
-                     [name](std::string_view ours) { return same_name(name, ours); });
-}
+using UrlHandle = std::unique_ptr<CURLU, decltype(&curl_url_cleanup)>;
 
-bool valid_name(std::string_view name) {
-  constexpr std::string_view kPunctuation = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kPunctuation.find(c) != std::string_view::npos;
-  });
-}
-
-bool valid_value(std::string_view value) {
-  return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+std::string part_of(CURLU* url, CURLUPart part, unsigned flags = 0) {
+  char* text = nullptr;
+  if (curl_url_get(url, part, &text, flags) != CURLUE_OK) return {};
+  const std::unique_ptr<char, decltype(&curl_free)> owner(text, curl_free);
+  return text;
 }
 
 Result<void> check_readable(const std::string& path, const char* setting) {
@@ -66,7 +58,14 @@ long milliseconds(Duration duration) {
 }
 
 void set_tls_options(CURL* easy, const TlsConfig& tls) {
-  curl_easy_setopt(easy, CURLOPT_SSLVERSION, static_cast<long>(CURL_SSLVERSION_TLSv1_2));
+  const bool newest = tls.min_version == TlsVersion::k13;
+  curl_easy_setopt(easy, CURLOPT_SSLVERSION,
+                   newest ? long{CURL_SSLVERSION_TLSv1_3} : long{CURL_SSLVERSION_TLSv1_2});
+  if (!tls.pin.empty()) curl_easy_setopt(easy, CURLOPT_PINNEDPUBLICKEY, tls.pin.c_str());
+  // Files are read again for new connections: libcurl would keep the authorities for a day, and a
+  // resumed session would show the certificate of yesterday.
+  curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, kAuthoritiesKeptSeconds);
+  curl_easy_setopt(easy, CURLOPT_SSL_SESSIONID_CACHE, 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, tls.verify ? 1L : 0L);
   curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, tls.verify ? 2L : 0L);
   if (!tls.ca_file.empty()) {
@@ -87,52 +86,43 @@ long http_version(const CurlWireSettings& settings, EndpointKind kind) {
 
 }  // namespace
 
-Result<EndpointKind> endpoint_kind(const std::string& endpoint) {
-  const std::unique_ptr<CURLU, decltype(&curl_url_cleanup)> url(curl_url(), curl_url_cleanup);
+Result<WireTarget> wire_target(const CurlWireSettings& settings) {
+  const UrlHandle url(curl_url(), curl_url_cleanup);
   if (!url) return Error{Errc::kExhausted, 0, "endpoint"};
-  if (curl_url_set(url.get(), CURLUPART_URL, endpoint.c_str(), 0) != CURLUE_OK) {
+  if (curl_url_set(url.get(), CURLUPART_URL, settings.endpoint.c_str(), 0) != CURLUE_OK) {
     return Error{Errc::kInvalid, 0, "endpoint is not a URL"};
   }
-  char* scheme = nullptr;
-  if (curl_url_get(url.get(), CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK) {
-    return Error{Errc::kInvalid, 0, "endpoint has no scheme"};
+  WireTarget target;
+  const std::string scheme = part_of(url.get(), CURLUPART_SCHEME);
+  if (scheme.empty()) return Error{Errc::kInvalid, 0, "endpoint has no scheme"};
+  if (!same_name(scheme, "https") && !same_name(scheme, "http")) {
+    return Error{Errc::kUnsupported, 0, "endpoint is neither http:// nor https://"};
   }
-  const std::unique_ptr<char, decltype(&curl_free)> owner(scheme, curl_free);
-  if (same_name(scheme, "https")) return EndpointKind::kTls;
-  if (same_name(scheme, "http")) return EndpointKind::kClear;
-  return Error{Errc::kUnsupported, 0, "endpoint is neither http:// nor https://"};
-}
-
-Result<FixedHeaders> fixed_headers(const CurlWireSettings& settings) {
-  FixedHeaders fixed;
-  // Bodies are sent without asking first: a round trip per request is worse than a refused body.
-  fixed.list = curl_slist_append(nullptr, "Expect:");
-  const char* wrong = fixed.list == nullptr ? "headers" : nullptr;
-  for (const auto& [name, value] : settings.headers) {
-    if (wrong != nullptr) break;
-    if (frames_the_request(name)) continue;
-    if (!valid_name(name) || !valid_value(value.reveal())) {
-      wrong = "a header's name or value has bytes that a header cannot hold";
-      break;
-    }
-    fixed.has_content_type |= same_name(name, "Content-Type");
-    // libcurl's spelling of a header without a value ends with a semicolon.
-    const std::string line = value.reveal().empty() ? std::string(name) + ";"
-                                                    : std::string(name) + ": " + value.reveal();
-    curl_slist* longer = curl_slist_append(fixed.list, line.c_str());
-    if (longer == nullptr) wrong = "headers";
+  target.kind = same_name(scheme, "https") ? EndpointKind::kTls : EndpointKind::kClear;
+  target.url = settings.endpoint;
+  const std::string& name = settings.tls.server_name;
+  if (name.empty() || target.kind == EndpointKind::kClear) return target;
+  // The name that libcurl asks for is always that of the URL, so the URL gets it, and connections
+  // are led to where the user's URL points.
+  const std::string host = part_of(url.get(), CURLUPART_HOST);
+  const std::string port = part_of(url.get(), CURLUPART_PORT, CURLU_DEFAULT_PORT);
+  if (curl_url_set(url.get(), CURLUPART_HOST, name.c_str(), 0) != CURLUE_OK) {
+    return Error{Errc::kInvalid, 0, "tls_server_name is not the name of a host"};
   }
-  if (wrong == nullptr) return fixed;
-  curl_slist_free_all(fixed.list);
-  return Error{Errc::kInvalid, 0, wrong};
+  target.url = part_of(url.get(), CURLUPART_URL);
+  const std::string detour = "::" + host + ":" + port;
+  if (target.url.empty() || !target.connect_to.append(detour)) {
+    return Error{Errc::kExhausted, 0, "tls_server_name"};
+  }
+  return target;
 }
 
 Result<void> check_tls_files(const TlsConfig& tls) {
-  if (Result<void> checked = check_readable(tls.ca_file, "tls.ca_file"); !checked) return checked;
-  if (Result<void> checked = check_readable(tls.cert_file, "tls.cert_file"); !checked) {
+  if (Result<void> checked = check_readable(tls.ca_file, "tls_ca"); !checked) return checked;
+  if (Result<void> checked = check_readable(tls.cert_file, "tls_cert"); !checked) {
     return checked;
   }
-  return check_readable(tls.key_file, "tls.key_file");
+  return check_readable(tls.key_file, "tls_key");
 }
 
 void set_multi_limits(CURLM* multi, size_t connections_max, size_t streams_per_connection) {
@@ -145,14 +135,15 @@ void set_multi_limits(CURLM* multi, size_t connections_max, size_t streams_per_c
                     static_cast<long>(streams_per_connection));
 }
 
-Result<void> set_fixed_options(CURL* easy, const CurlWireSettings& settings, EndpointKind kind) {
-  const bool ok = curl_easy_setopt(easy, CURLOPT_URL, settings.endpoint.c_str()) == CURLE_OK &&
+Result<void> set_fixed_options(CURL* easy, const CurlWireSettings& settings,
+                               const WireTarget& target) {
+  const bool ok = curl_easy_setopt(easy, CURLOPT_URL, target.url.c_str()) == CURLE_OK &&
                   curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK &&
                   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
                   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
   if (!ok) return Error{Errc::kExhausted, 0, "libcurl options"};
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings, kind));
+  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings, target.kind));
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
   curl_easy_setopt(easy, CURLOPT_NETRC, static_cast<long>(CURL_NETRC_IGNORED));
   curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -167,7 +158,10 @@ Result<void> set_fixed_options(CURL* easy, const CurlWireSettings& settings, End
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, kTcpIdleSecondsBeforeProbe);
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, kTcpIdleSecondsBeforeProbe);
-  if (kind == EndpointKind::kTls) set_tls_options(easy, settings.tls);
+  if (target.connect_to.get() != nullptr) {
+    curl_easy_setopt(easy, CURLOPT_CONNECT_TO, target.connect_to.get());
+  }
+  if (target.kind == EndpointKind::kTls) set_tls_options(easy, settings.tls);
   return {};
 }
 

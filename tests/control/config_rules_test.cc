@@ -228,5 +228,65 @@ TEST(StateDirectory, DependsOnTheUser) {
   EXPECT_TRUE(machine.load({"-state", "/x"}).ok());
 }
 
+TEST(CredentialRules, ASecretKnowsTheFilesThatItCameFrom) {
+  ConfigMachine machine;
+  machine.file("/run/token", "tok\n");
+  const AgentConfig config =
+      machine
+          .load_yaml(
+              "destinations: {a: {bearer: '${file:/run/token}'}, b: {headers: {X-Key: "
+              "'id:${file:/run/token}!'}}, c: {bearer: plain}}\n",
+              {"-sign-key", "${file:/run/token}"})
+          .config;
+  using Pieces = std::vector<SecretPiece>;
+  ASSERT_EQ(config.destinations.size(), 3u);
+  const Authentication& first = config.destinations[0].auth;
+  EXPECT_EQ(first.bearer.reveal(), "tok");
+  EXPECT_EQ(first.bearer.pieces(), (Pieces{{true, "/run/token"}}));
+  EXPECT_EQ(first.sign_key.reveal(), "tok") << "flags may name files, too";
+  EXPECT_EQ(first.sign_key.pieces().size(), 1u);
+  const Secret& key = config.destinations[1].headers.at("X-Key");
+  EXPECT_EQ(key.reveal(), "id:tok!");
+  EXPECT_EQ(key.pieces(), (Pieces{{false, "id:"}, {true, "/run/token"}, {false, "!"}}));
+  EXPECT_TRUE(config.destinations[2].auth.bearer.pieces().empty());
+}
+
+TEST(CredentialRules, OneRequestHasOneAuthorization) {
+  for (const char* two :
+       {"bearer: abc\nusername: ann\n", "bearer: abc\nheaders: {authorization: x}\n",
+        "username: ann\nendpoint: http://a:b@c/\n"}) {
+    EXPECT_NE(complaints(two).find("keep one"), std::string::npos) << two;
+  }
+  EXPECT_EQ(complaints("username: ann\npassword: abc\n"), "");
+  EXPECT_EQ(complaints("username: ann\n"), "");
+  EXPECT_NE(complaints("password: abc\n").find("no username"), std::string::npos);
+}
+
+TEST(CredentialRules, NoProblemShowsASecret) {
+  ConfigMachine machine;
+  machine.file("/run/token", "s3cret\nline\n");
+  for (const char* text : {"bearer: '${file:/run/token}'\n", "bearer: [s3cret]\n",
+                           "sign_key: \"s3cret\\x01\"\n", "password: s3cret\n"}) {
+    const std::string said = machine.complaints(text);
+    EXPECT_FALSE(said.empty()) << text;
+    EXPECT_EQ(said.find("s3cret"), std::string::npos) << said;
+  }
+}
+
+TEST(TlsRules, PinsAndNamesAreLookedAt) {
+  const std::string pin = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+  const std::string https = "endpoint: https://a/\n";
+  EXPECT_EQ(complaints(https + "tls_pin: " + pin + "\n"), "");
+  EXPECT_EQ(complaints(https + "tls_pin: '" + pin + ";" + pin + "'\n"), "");
+  for (const std::string& bad : {std::string("sha1//abc"), pin.substr(0, 40), pin + ";x"}) {
+    EXPECT_NE(complaints(https + "tls_pin: '" + bad + "'\n").find("44 letters"), std::string::npos);
+  }
+  EXPECT_EQ(complaints(https + "tls_server_name: logs.example.net\n"), "");
+  EXPECT_NE(complaints(https + "tls_server_name: 'a:443'\n").find("without scheme"),
+            std::string::npos);
+  EXPECT_NE(complaints("endpoint: http://a/\ntls_pin: " + pin + "\n").find("did you mean https"),
+            std::string::npos);
+}
+
 }  // namespace
 }  // namespace sluice

@@ -98,10 +98,14 @@ TEST(OptionTable, GivesExamplesAndDefaultsThatTheLoaderTakes) {
   for (const Option& option : option_table()) {
     if (option.file_only) continue;
     ConfigMachine machine;
+    for (const char* name : {"token", "password", "sign-key"}) {
+      machine.file("/run/secrets/" + std::string(name), "s3cret\n");
+    }
+    machine.environment.variables["TOKEN"] = "s3cret";
     const ConfigOutcome example =
         machine.load({flag_of(option) + "=" + std::string(option.example)});
-    // The example of tls-cert needs the one of tls-key; both are tried below.
-    EXPECT_TRUE(example.ok() || option.name.starts_with("tls-"))
+    // The example of tls-cert needs the one of tls-key, password that of username: tried below.
+    EXPECT_TRUE(example.ok() || option.name.starts_with("tls-") || option.name == "password")
         << format_problems(example.problems);
     const std::string by_default = default_text(option);
     if (by_default.empty() || !option.default_text.empty()) continue;
@@ -113,6 +117,7 @@ TEST(OptionTable, GivesExamplesAndDefaultsThatTheLoaderTakes) {
   ConfigMachine machine;
   EXPECT_TRUE(
       machine.load({"-tls-cert=/a", "-tls-key=/b", "-tls-ca=/c", "-tls-verify=false"}).ok());
+  EXPECT_TRUE(machine.load({"-username=ann", "-password=abc"}).ok());
 }
 
 TEST(OptionTable, IsTheReferenceOfTheDocumentation) {
@@ -149,11 +154,14 @@ TEST(Documentation, ShowsFilesThatLoadWithoutAProblem) {
   for (size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1)) {
     const size_t begin = at + fence.size();
     ConfigMachine machine;
+    for (const char* name : {"token", "password", "key", "sign-key"}) {
+      machine.file("/run/secrets/" + std::string(name), "s3cret\n");
+    }
     const std::string text = page.substr(begin, page.find("```", begin) - begin);
     EXPECT_EQ(machine.complaints(text), "") << text;
     ++files;
   }
-  EXPECT_EQ(files, 3);
+  EXPECT_EQ(files, 5);
 }
 
 TEST(Documentation, ExplainsTheWorkedExampleTruly) {

@@ -126,6 +126,26 @@ TEST_F(CurlWireTls, ShowsItsOwnCertificateToAPeerThatAsks) {
   EXPECT_EQ(strict.received_bytes(), 0u);
 }
 
+TEST_F(CurlWireTls, SendsNothingToAKeyThatIsNotPinnedEvenWhenTheCertificateIsNotChecked) {
+  RawPeer peer(answer_all(), TestPki::server(pki_.issue("good", "IP:127.0.0.1")));
+  CurlWireSettings wanted = settings(peer.url("https"));
+  wanted.tls.pin = "sha256//47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+  expect_refused(wanted, peer, "pinned");
+  wanted.tls.verify = false;
+  expect_refused(wanted, peer, "pinned");
+}
+
+TEST_F(CurlWireTls, AsksForTheServerNameAndConnectsToTheEndpoint) {
+  RawPeer peer(answer_all(), TestPki::server(pki_.issue("named", "DNS:logs.example.net")));
+  CurlWireSettings wanted = settings(peer.url("https"));
+  wanted.tls.server_name = "logs.example.net";
+  WireRig rig(wanted);
+  EXPECT_EQ(rig.exchange(100).status, 200);
+  wanted.tls.server_name = "other.example.net";
+  WireRig other(wanted);
+  EXPECT_EQ(other.exchange(100).failure, TransportFailure::kCertificate);
+}
+
 // A slow reader makes the TLS layer write a record in pieces.
 TEST_F(CurlWireTls, DeliversWholeBodiesToASlowReader) {
   std::atomic<uint64_t> sum{0};
