@@ -101,6 +101,8 @@ void CurlWire::set_callbacks(CurlRequest& request) {
   curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, request.words.data());
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlRequest::on_body);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, &request);
+  curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, &CurlRequest::on_header);
+  curl_easy_setopt(easy, CURLOPT_HEADERDATA, &request);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlRequest::on_start);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, &request);
   curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlRequest::on_open_socket);

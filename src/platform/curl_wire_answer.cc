@@ -141,6 +141,24 @@ std::optional<Duration> parse_retry_after(std::string_view value, std::string_vi
   return Duration(std::clamp<int64_t>(seconds, 0, kRetryAfterSecondsMax) * kNanosPerSecond);
 }
 
+bool is_broken_status_line(std::string_view line) {
+  constexpr std::string_view kBegin = "http/";
+  const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+  const bool begins =
+      line.size() >= kBegin.size() && std::equal(kBegin.begin(), kBegin.end(), line.begin(),
+                                                 [&](char b, char a) { return same(a, b); });
+  if (!begins) return false;
+  if (!line.starts_with("HTTP/")) return true;  // libcurl reads no number after "Http/"
+  line.remove_prefix(kBegin.size());
+  const size_t blank = line.find(' ');
+  const std::string_view version = line.substr(0, blank);
+  const bool known = version == "1.0" || version == "1.1" || version == "2" || version == "2.0";
+  if (!known || blank == std::string_view::npos) return true;
+  line.remove_prefix(blank + 1);
+  if (line.size() < 3 || !all_digits(line.substr(0, 3))) return true;
+  return line.size() > 3 && line[3] != ' ' && line[3] != '\r' && line[3] != '\n';
+}
+
 size_t copy_printable(std::string_view from, std::span<char> into) {
   SLUICE_CHECK(!into.empty(), "there must be room for the NUL");
   size_t length = 0;

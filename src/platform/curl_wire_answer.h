@@ -33,6 +33,10 @@ TransportFailure transport_failure(CURLcode code, bool connected, std::string_vi
 std::optional<Duration> parse_retry_after(std::string_view value, std::string_view response_date,
                                           WallTime now);
 
+// Whether a line that came as a header is a status line that libcurl misreads: it takes whatever
+// begins with "HTTP/" and goes on otherwise than a status line does for a success.
+bool is_broken_status_line(std::string_view line);
+
 // Copies what can be printed, one '?' for each other byte, runs of white space as one blank, and
 // ends it with NUL. REQUIRES: `into` is not empty. Returns the length.
 size_t copy_printable(std::string_view from, std::span<char> into);

@@ -99,6 +99,7 @@ void CurlRequest::reopen(MonoTime now, bool first_on_connection) {
   fd = -1;
   answer_bytes = 0;
   answer_cut = false;
+  status_broken = false;
   sent_before_repeat = 0;
   words[0] = '\0';
   prior_knowledge = first_on_connection;
@@ -128,6 +129,9 @@ void CurlRequest::conclude(CURLcode code, Clock& clock, MonoTime now) {
   if (failure != TransportFailure::kNone) {
     return conclude(failure, said.empty() ? curl_easy_strerror(code) : said, now);
   }
+  if (status_broken) {
+    return conclude(TransportFailure::kProtocol, "the answer has no status line of HTTP", now);
+  }
   conclude(failure, {answer_head_.data(), std::min(answer_bytes, answer_head_.size())}, now);
   const std::string_view retry_after = header_of(easy, "Retry-After");
   if (retry_after.empty()) return;
@@ -142,7 +146,7 @@ void CurlRequest::conclude(TransportFailure failure, std::string_view text, Mono
   SLUICE_CHECK(state == State::kOpen || state == State::kWaiting, "one answer per request");
   if (state == State::kOpen) {
     // A proxy that refuses the tunnel has a status too, but it is not the destination's.
-    answer.status = starts > 0 ? final_status(easy) : 0;
+    answer.status = starts > 0 && !status_broken ? final_status(easy) : 0;
     const int64_t uploaded = uploaded_bytes();
     const auto whole = static_cast<int64_t>(parcel->body_bytes);
     answer.sent_bytes = Bytes(std::max(uploaded, sent_before_repeat));
@@ -167,6 +171,12 @@ size_t CurlRequest::on_body(char* bytes, size_t size, size_t count, void* self) 
   std::copy_n(bytes, std::min(room, offered), request.answer_head_.data() + kept);
   request.answer_bytes += offered;
   return offered;
+}
+
+size_t CurlRequest::on_header(char* bytes, size_t size, size_t count, void* self) noexcept {
+  auto& request = *static_cast<CurlRequest*>(self);
+  if (is_broken_status_line({bytes, size * count})) request.status_broken = true;
+  return size * count;
 }
 
 int CurlRequest::on_start(void* self, char*, char*, int, int local_port) noexcept {

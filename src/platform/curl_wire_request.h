@@ -85,10 +85,12 @@ struct CurlRequest {
   int64_t sent_before_repeat = 0;  // libcurl forgets it before it asks to start again
   size_t answer_bytes = 0;
   bool answer_cut = false;
+  bool status_broken = false;  // what libcurl says of the status is not what the peer said
   WireAnswer answer;
 
   // Called by libcurl, with the request as `self`.
   static size_t on_body(char* bytes, size_t size, size_t count, void* self) noexcept;
+  static size_t on_header(char* bytes, size_t size, size_t count, void* self) noexcept;
   static int on_start(void* self, char* remote_ip, char* local_ip, int remote_port,
                       int local_port) noexcept;
   static curl_socket_t on_open_socket(void* self, curlsocktype purpose,

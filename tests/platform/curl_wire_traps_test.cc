@@ -348,6 +348,21 @@ TEST(CurlWireTraps, TrapF_RefusedStreamsOverTlsAreReportedAfterOneAttempt) {
   EXPECT_LE(tls.peer.streams(), 4);
 }
 
+// Found by scripts/fuzz answer. A success that nobody said would lose the lines of the request.
+TEST(CurlWireTraps, TrapH_AFirstLineThatIsNoStatusLineIsNoSuccess) {
+  for (const std::string line : {"HTTP/.11 503 No", "HTTP/1.1 ok", "HTTP/1.x 200 OK",
+                                 "HTTP/1.1 2000 OK", "HTTP/", "http/1", "HTTp/1.1 503 No"}) {
+    RawPeer peer([&line](PeerConnection& connection) {
+      (void)connection.read_request();
+      (void)connection.write(line + "\r\nContent-Length: 0\r\n\r\n");
+    });
+    WireRig rig(settings_for(peer.url()));
+    const WireAnswer answer = rig.exchange(100);
+    EXPECT_EQ(answer.failure, TransportFailure::kProtocol) << line << ": " << answer.text_view();
+    EXPECT_EQ(answer.status, 0) << line;
+  }
+}
+
 // The server library of this peer ends a connection after 1,000 RST_STREAM in a short time, as
 // every server does that was patched against rapid resets.
 void expect_thousands_without_a_reset(WireRig& rig, H2Peer& peer, size_t at_once) {
