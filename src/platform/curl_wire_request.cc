@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <span>
+#include <utility>
 
 #include "platform/curl_wire_answer.h"
 #include "sluice/check.h"
@@ -48,9 +49,21 @@ CurlRequest::~CurlRequest() {
   if (easy != nullptr) curl_easy_cleanup(easy);
 }
 
+// libcurl 7.88.1 keeps a pointer to the last header of a handle's last answer, frees that header
+// and reads it again when the next answer begins with a folded line. A peer can send that, so a
+// handle serves one request; the connections belong to the multi handle and stay. Without memory
+// for another one the old one goes on.
+void CurlRequest::renew_handle() {
+  CURL* fresh = curl_easy_duphandle(easy);
+  if (fresh == nullptr) return;
+  curl_easy_cleanup(easy);
+  easy = fresh;
+}
+
 void CurlRequest::fill(const Parcel& new_parcel, uint64_t parcel_ticket, MonoTime now,
                        const Credentials& credentials, WallTime wall) {
   SLUICE_CHECK(state == State::kFree, "a place of the window serves one request at a time");
+  if (std::exchange(served_, true)) renew_handle();
   parcel = &new_parcel;
   ticket = parcel_ticket;
   sent_at = now;

@@ -60,8 +60,9 @@ struct CurlRequest {
   // The same with the judgement made: of a transfer that was ended from outside.
   void conclude(TransportFailure failure, std::string_view text, MonoTime now);
 
+  CURL* easy = nullptr;  // another one for each request
+
   // Constant after construction of the wire:
-  CURL* easy = nullptr;
   WireSockets* sockets = nullptr;
   bool clear_text_http2 = false;
   bool may_fall_back = false;  // from HTTP/2 to HTTP/1.1
@@ -100,6 +101,9 @@ struct CurlRequest {
   std::array<char, CURL_ERROR_SIZE> words{};
 
  private:
+  void renew_handle();
+
+  bool served_ = false;                                       // the handle has had a request
   std::array<char, sizeof(WireAnswer::text)> answer_head_{};  // as it came
   // The list that ends this request's own; it outlives its successor here.
   std::shared_ptr<const HeaderList> shared_headers_;

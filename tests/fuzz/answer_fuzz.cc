@@ -127,9 +127,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace sluice;
   static Rig* const rig = new Rig;  // its thread has no end
   const std::string bytes(reinterpret_cast<const char*>(data), size);
-  // Known and not ours: an easy handle of libcurl 7.88.1 that is used again reads freed memory when
-  // the first line of the answer's header begins with a blank (a folded line that continues none).
-  if (bytes.find("\n ") != std::string::npos || bytes.find("\n\t") != std::string::npos) return 0;
   constexpr Duration kLongest{int64_t{366} * 24 * 3600 * 1'000'000'000};
   const WireAnswer answer = rig->exchange(bytes);
   SLUICE_CHECK(answer.ticket == rig->ticket, "the answer is of the request");

@@ -363,6 +363,25 @@ TEST(CurlWireTraps, TrapH_AFirstLineThatIsNoStatusLineIsNoSuccess) {
   }
 }
 
+// Reads freed memory if the handle of the first request serves the second: seen by
+// AddressSanitizer.
+TEST(CurlWireTraps, TrapI_AFoldedFirstHeaderAfterAnotherAnswerReadsNoOldHeader) {
+  std::atomic<int> answers{0};
+  RawPeer peer([&](PeerConnection& connection) {
+    while (connection.read_request()) {
+      const bool first = answers++ == 0;
+      (void)connection.write(first ? "HTTP/1.1 200 OK\r\nX-Last: one\r\nContent-Length: 0\r\n\r\n"
+                                   : "HTTP/1.1 200 OK\r\n folded\r\nContent-Length: 0\r\n\r\n");
+    }
+  });
+  CurlWireSettings settings = settings_for(peer.url());
+  settings.window = 1;
+  WireRig rig(settings);
+  EXPECT_EQ(rig.exchange(100).status, 200);
+  for (int i = 0; i < 3; ++i) (void)rig.exchange(100);
+  EXPECT_EQ(answers, 4);
+}
+
 // The server library of this peer ends a connection after 1,000 RST_STREAM in a short time, as
 // every server does that was patched against rapid resets.
 void expect_thousands_without_a_reset(WireRig& rig, H2Peer& peer, size_t at_once) {
