@@ -456,7 +456,7 @@ TEST(CurlWireSettingsCheck, NamesWhatIsWrong) {
   EXPECT_NE(refused(settings_for("")), "");
   CurlWireSettings settings = settings_for("https://127.0.0.1/");
   settings.tls.ca_file = "/nonexistent/ca.pem";
-  EXPECT_EQ(refused(settings), "tls.ca_file: No such file or directory");
+  EXPECT_EQ(refused(settings), "tls_ca: No such file or directory");
   settings = settings_for("https://127.0.0.1/");
   settings.headers = {{"X-Bad", Secret("a\r\nInjected: yes")}};
   EXPECT_NE(refused(settings).find("header"), std::string::npos);
