@@ -100,8 +100,10 @@ void draw_faults(Dice& dice, Plan& plan) {
   // Where every hint arrives nothing else is needed, but for files that grow under a name that is
   // not ours while no descriptor holds them: those are found by comparing.
   const bool restarts = plan.crashes + plan.power_losses + plan.stops > 0;
-  const bool hints_do = plan.lost_hint == 0 && plan.disk_error == 0 && plan.watches_max > 2 &&
-                        plan.open_files_max > 3 && (plan.rotations == 0 || !restarts);
+  // So is the rest behind two reads in a row that ended early.
+  const bool hints_do = plan.lost_hint == 0 && plan.disk_error == 0 && plan.short_read == 0 &&
+                        plan.watches_max > 2 && plan.open_files_max > 3 &&
+                        (plan.rotations == 0 || !restarts);
   if (hints_do && dice.chance(400)) plan.reconcile_interval = 3'600'000_ms;
 }
 
