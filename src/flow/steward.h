@@ -219,8 +219,8 @@ class Steward {
   void search_chains();
   bool search_members(const std::string& directory, const Chains& chains);
   bool follow_member(const std::string& at, const std::string& path, const FileStat& seen);
-  bool is_copy(const std::string& path, const FileStat& stat, std::span<const std::byte> head,
-               FileHandle handle);
+  std::optional<bool> is_copy(const std::string& path, const FileStat& stat,
+                              std::span<const std::byte> head, FileHandle handle);
   void follow_without_name(FollowedFile& file);
 
   // steward_adopt.cc: where a file begins, and files that no pattern names any more.

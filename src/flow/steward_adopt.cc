@@ -23,6 +23,11 @@ bool may_be(const CheckpointRow& row, const FileStat& stat) {
          (known.birth_ns == 0 || stat.birth_ns == 0 || known.birth_ns == stat.birth_ns);
 }
 
+// No other file was given its inode number since.
+bool is_surely(const CheckpointRow& row, const FileStat& stat) {
+  return may_be(row, stat) && stat.birth_ns != 0 && row.identity.birth_ns == stat.birth_ns;
+}
+
 bool leads_to(Disk& disk, const std::string& path, const FileKey& key) {
   const auto stat = disk.stat(path);
   return stat.ok() && key_of(*stat) == key;
@@ -181,7 +186,10 @@ void Steward::follow_left_rows() {
       left_.at(row).place = LeftRow::Place::kUnknown;
       continue;
     }
-    if (!stat.ok() || FileOffset(stat->size.value) <= rows_.at(row).offset) continue;
+    if (!stat.ok() || FileOffset(stat->size.value) == rows_.at(row).offset) continue;
+    // Shorter: truncated since, if it is the same file beyond doubt.
+    const bool shrunk = FileOffset(stat->size.value) < rows_.at(row).offset;
+    if (shrunk && !is_surely(rows_.at(row), *stat)) continue;
     if (!follow_nameless(path, *stat)) left_.at(row).place = LeftRow::Place::kAbsent;
   }
 }
@@ -249,8 +257,11 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
     const Kinship kinship =
         judge(rows_.at(row), facts, marker_reader(world_.disk, *handle, &unreadable));
     file.incomplete = file.incomplete || unreadable;
+    const bool truncated =
+        kinship == Kinship::kReplaced && !unreadable && is_surely(rows_.at(row), *stat);
     const auto origin = origin_of(rows_.at(row));
-    if (!goes_on(kinship) || !origin || files_.serves(file, origin->destination)) continue;
+    if (!(goes_on(kinship) || truncated) || !origin) continue;
+    if (files_.serves(file, origin->destination)) continue;
     if (file.path.empty()) file.path = rows_.at(row).path;
     adopt(file, origin->source, origin->destination, false);
   }

@@ -100,9 +100,10 @@ bool Steward::follow_member(const std::string& at, const std::string& path, cons
   const auto head = read_head(world_.disk, *handle);
   const bool same =
       stat.ok() && head.ok() && key_of(*stat) == key_of(seen) && stat->birth_ns == seen.birth_ns;
-  if (!same || looks_compressed(*head) || is_copy(path, *stat, *head, *handle)) {
+  const auto copy = same ? is_copy(path, *stat, *head, *handle) : std::nullopt;
+  if (!copy.has_value() || *copy || looks_compressed(*head)) {
     world_.disk.close(*handle);
-    return same;
+    return copy.has_value();
   }
   FollowedFile& file = files_.add_file(key_of(*stat), *handle);
   ++open_files_;
@@ -121,14 +122,19 @@ bool Steward::follow_member(const std::string& at, const std::string& path, cons
   return true;
 }
 
-// Whether a row of the path goes on in this other file: copied before it was truncated.
-bool Steward::is_copy(const std::string& path, const FileStat& stat,
-                      std::span<const std::byte> head, FileHandle handle) {
+// Whether a row of the path goes on in this other file: copied before it was truncated. Nothing if
+// the disk does not tell: a copy that is taken for a file of its own would be sent twice.
+std::optional<bool> Steward::is_copy(const std::string& path, const FileStat& stat,
+                                     std::span<const std::byte> head, FileHandle handle) {
   const FileFacts facts{.stat = stat, .path = path, .head = head};
+  bool unreadable = false;
+  const MarkerReader marker = marker_reader(world_.disk, handle, &unreadable);
   const auto rows = rows_.rows_of_path(path);
-  return std::any_of(rows.begin(), rows.end(), [&](int64_t row) {
-    return judge(rows_.at(row), facts, marker_reader(world_.disk, handle)) == Kinship::kCopied;
+  const bool copied = std::any_of(rows.begin(), rows.end(), [&](int64_t row) {
+    return judge(rows_.at(row), facts, marker) == Kinship::kCopied;
   });
+  if (!copied && unreadable) return std::nullopt;
+  return copied;
 }
 
 void Steward::follow_without_name(FollowedFile& file) {
