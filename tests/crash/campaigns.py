@@ -80,6 +80,15 @@ def timed_stop(agent):
     return code, time.monotonic() - began
 
 
+def has_unread_request(port):
+    """Whether bytes lie in a connection of this port that its owner has not taken."""
+    for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        _, local, _, state, queues = line.split()[:5]
+        if int(local.split(":")[1], 16) == port and state == "01" and int(queues.split(":")[1], 16):
+            return True
+    return False
+
+
 def stops(bench, args):
     """Each stop ends within the timeout and a second; a stop that delivered all repeats nothing."""
     receiver = bench.receiver("delay=20ms:0.2")
@@ -93,10 +102,10 @@ def stops(bench, args):
         acks = receiver.acks()
         agent = bench.agent(receiver, "-shutdown-timeout", f"{STOP_TIMEOUT_S}s")
         wait_until(lambda: receiver.acks() > acks, "an ack")
-        time.sleep(0.2 + 0.01 * cycle)
+        time.sleep(0.2 + 0.01 * cycle)  # not a wait: each cycle stops an agent of another age
         if kind == "outage":
             receiver.proc.send_signal(signal.SIGSTOP)  # takes nothing, answers nothing
-            time.sleep(0.1)
+            wait_until(lambda: has_unread_request(receiver.port), "a request without an answer")
         code, seconds = timed_stop(agent)
         receiver.proc.send_signal(signal.SIGCONT)
         took[kind].append(seconds)
@@ -132,6 +141,7 @@ def restarts(bench, args):
     durable, steps = 0, []
     for cycle in range(args.cycles):
         agent = bench.agent(receiver)
+        # The pace is what is tried: that many lives within a minute.
         time.sleep(max(0.0, began + (cycle + 1) * 60 / args.cycles - time.monotonic()))
         expect(agent.alive(), f"life {cycle} ended by itself")
         agent.kill(signal.SIGKILL if cycle % 2 else signal.SIGTERM)

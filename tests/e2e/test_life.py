@@ -7,8 +7,6 @@ class Life(World):
     check_complete = test_delivery.Delivery.check_complete
 
     def rotate_fast(self, every, keep, duration):
-        """REQUIRES: no file is deleted. One that lives for less than a stall of this machine is a
-        matter for `tests/crash/campaigns.py rotations` on a quiet one."""
         receiver = self.verifying_receiver()
         agent = self.agent(receiver.url)
         agent.wait_said("running")
@@ -19,8 +17,9 @@ class Life(World):
         self.check_complete(self.report_of(receiver))
 
     def test_ROT_22_a_hundred_rotations_a_second(self):
-        self.rotate_fast("10ms", "600", "5s")
+        self.rotate_fast("10ms", "20", "5s")
 
     def test_ROT_11_rotations_that_no_pattern_follows(self):
-        # Faster than anybody looks: most files are rotated before they were seen.
+        # Faster than anybody looks: most files are rotated before they were seen. None is deleted:
+        # at this pace that is a race with the scheduler, which DSC-7 describes.
         self.rotate_fast("2ms", "1100", "2s")

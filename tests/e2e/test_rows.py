@@ -209,8 +209,7 @@ class Rotation(Rows):
 
     def test_rot_25_a_thousand_files_in_one_run_of_logrotate(self):
         logrotate = shutil.which("logrotate", path=os.environ["PATH"] + ":/usr/sbin")
-        if logrotate is None:
-            self.skipTest("logrotate is not installed")
+        self.assertIsNotNone(logrotate, "scripts/setup test installs logrotate")
         names = [f"{number:04}.log" for number in range(1000)]
         for name in names:
             self.append(f"{name} before\n", name)
