@@ -9,7 +9,7 @@
 // Thread:  one.
 // Fails:   exit code 1 with the failed call; 2 for wrong arguments.
 // Why so:  see limit_loop.h; the same corpora and the same loop stand beside every published
-// number.
+//          number.
 #include <fmt/format.h>
 #include <stdlib.h>
 #include <unistd.h>

@@ -6,12 +6,10 @@
 // Owns:    the values while they are inside. Preallocated for `capacity` values.
 // Thread:  any number of producers and consumers, lock-free; one thread per producer index.
 // Limits:  push() answers false when full. Where the number of things that exist is smaller than
-// the
-//          capacity that is a bug and the caller checks; elsewhere the caller keeps the value.
+//          the capacity that is a bug and the caller checks; elsewhere the caller keeps the value.
 // Rate:    per block, per parcel, per file event: never per line.
 // Why so:  two implementations need one shape (real threads and the simulated world), and one
-// virtual
-//          call per 256 KiB is nothing.
+//          virtual call per 256 KiB is nothing.
 #pragma once
 
 #include <cstddef>

@@ -5,8 +5,7 @@
 // Out:     nothing, or the end of the process with file, line, condition and sentence on stderr.
 // Thread:  any; allocates nothing, takes no lock.
 // Limits:  always on, in release too. A failed operation is not a bug: return a Result. Bad input
-// is
-//          not a bug either: it gets a counted verdict.
+//          is not a bug either: it gets a counted verdict.
 // Why so:  an agent that goes on after a broken invariant can store a wrong offset, which is a lost
 //          line that nobody will ever see. One that stops restarts from its last durable
 //          checkpoint.

@@ -6,11 +6,9 @@
 //          logs, and stored, never compared to decide.
 // Thread:  any.
 // Limits:  called once per turn by the loop that owns a shell, never per line. Code in src/flow
-// gets
-//          times as arguments.
+//          gets times as arguments.
 // Why so:  a wall clock set back by an hour must not hold a retry for an hour; simulated time must
-// be
-//          able to run a day in a second.
+//          be able to run a day in a second.
 #pragma once
 
 #include "sluice/units.h"

@@ -3,15 +3,14 @@
 //
 // In:      one whole body.
 // Out:     one whole compressed document (a gzip member, a zstd frame) that any decoder of the
-// format
-//          reads; deterministic for the same input, codec and level.
+//          format reads; deterministic for the same input, codec and level.
 // Owns:    its codec state, made once; no allocation per body. Borrows both spans for the call.
 // Thread:  one shard; every shard has its own per destination.
 // Limits:  `out` must hold bound(in.size()) bytes; then compress() cannot fail for lack of room.
 // Rate:    one virtual call per body.
 // Why so:  75 to 95 % of all cycles are spent behind this call, so it is the one place where
-// another
-//          codec can change the speed of the agent, and nothing else may know which one it is.
+//          another codec can change the speed of the agent, and nothing else may know which one it
+//          is.
 #pragma once
 
 #include <cstddef>

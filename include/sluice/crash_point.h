@@ -2,8 +2,7 @@
 // crash_point.h — places in the code where a crash is most interesting, by name.
 //
 // In:      SLUICE_CRASHPOINT("name") in a build with -Dcrash_points=true, and the environment
-// variable
-//          SLUICE_CRASHPOINT=name:n at run time.
+//          variable SLUICE_CRASHPOINT=name:n at run time.
 // Out:     SIGKILL to the own process when the point of that name is reached for the n-th time:
 //          nothing is flushed, closed or destroyed, as when the machine's owner does it.
 // Thread:  any; counted over all threads.

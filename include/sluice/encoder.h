@@ -3,17 +3,14 @@
 //
 // In:      a block and the first line not yet encoded.
 // Out:     records appended to a body; which line comes next. A body is opened by its first record
-// and
-//          closed by finish(), after which it is a whole document.
+//          and closed by finish(), after which it is a whole document.
 // Owns:    its cached envelope of the current block. Borrows block and body for the call.
 // Thread:  one shard; every shard has an encoder of its own per destination.
 // Limits:  a line that would take the body (closed) over `soft_limit` is left for the next body,
-// unless
-//          it is the body's first: a line larger than the limit travels alone.
+//          unless it is the body's first: a line larger than the limit travels alone.
 // Rate:    one virtual call per block and body, plain loops per line inside.
 // Why so:  the encoder rolls back by one record instead of guessing its escaped size, so that a
-// body is
-//          never longer than the user's bound and no line is measured twice.
+//          body is never longer than the user's bound and no line is measured twice.
 #pragma once
 
 #include <cstdint>

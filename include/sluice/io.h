@@ -9,9 +9,8 @@
 // Limits:  reads_in_flight_max() at once. submit() answers false when full: reap, then try again.
 //          Short reads are passed on as they are; EINTR and EAGAIN are retried inside.
 // Why so:  io_uring is often forbidden (container profiles, kernel.io_uring_disabled). The ring's
-// worth
-//          is one wait point and no stall on cold data, not fewer cycles, so pread does the same
-//          job.
+//          worth is one wait point and no stall on cold data, not fewer cycles, so pread does the
+//          same job.
 #pragma once
 
 #include <cstddef>

@@ -5,10 +5,9 @@
 // Out:     relaxed reads: may a shard read more for this destination? has the linger ended?
 // Thread:  any; one cache line per lane, touched per parcel and per turn.
 // Limits:  bytes_max and lines_max are soft by what the shards hold in open batches at that moment;
-// the
-//          memory plan has a term for that.
+//          the memory plan has a term for that.
 // Why so:  backpressure is the absence of credit. Nobody is told to slow down; reads just do not
-// start.
+//          start.
 #pragma once
 
 #include <atomic>

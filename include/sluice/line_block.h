@@ -4,14 +4,14 @@
 //
 // In:      a read buffer, cut at its last newline by the shard that read it.
 // Out:     processors and encoders borrow the block; the shard that encoded it gives the buffer
-// home. Owns:    its buffer from the pool (bytes and line index lie in it, preallocated). Thread:
-// one shard at a time; it changes hands through the BlockQueue. Limits:  kBlockBytes of text and
-// kBlockLinesMax lines; what is over is read again. One line longer
-//          than a block comes in an oversize buffer of its own, up to `max_line`, then in marked
-//          pieces.
+//          home.
+// Owns:    its buffer from the pool (bytes and line index lie in it, preallocated). Thread: one
+//          shard at a time; it changes hands through the BlockQueue.
+// Limits:  kBlockBytes of text and kBlockLinesMax lines; what is over is read again. One line
+//          longer than a block comes in an oversize buffer of its own, up to `max_line`, then in
+//          marked pieces.
 // Why so:  all that is constant for a block (path, labels, time of reading, record id seed) is
-// known
-//          once here, so that an encoder copies an envelope per line and computes nothing.
+//          known once here, so that an encoder copies an envelope per line and computes nothing.
 #pragma once
 
 #include <atomic>

@@ -2,16 +2,13 @@
 // messages.h — what the steward asks of shards, and what shards tell the steward.
 //
 // In:      orders (steward to one shard), reports (shards to the steward). Parcels come home
-// through a
-//          channel of their own; see parcel.h.
+//          through a channel of their own; see parcel.h.
 // Out:     the same values at the other end, in order per producer.
 // Owns:    a message owns what it carries. A FileHandle in a TailSpec is lent: the steward closes
-// it
-//          after kReleased, when no read of it can be in flight any more.
+//          it after kReleased, when no read of it can be in flight any more.
 // Limits:  per file event, never per line or block.
 // Why so:  these two structs are the whole conversation between the control plane and the data
-// plane:
-//          who wants to know what a shard can be told reads this page.
+//          plane: who wants to know what a shard can be told reads this page.
 #pragma once
 
 #include <cstdint>

@@ -7,8 +7,7 @@
 //          chosen in one table in src/control/metrics_text.
 // Thread:  one writer per struct, any reader; no locks, no read-modify-write on the hot path.
 // Why so:  the simulator compares these very counters with its own ledger (invariant I8), so a
-// metric
-//          that lies is a failed test.
+//          metric that lies is a failed test.
 #pragma once
 
 #include <array>
@@ -95,7 +94,9 @@ struct alignas(64) StewardMetrics {
   Counter missed_unacked;
   Counter checkpoints;
   Counter checkpoint_errors;
-  Counter checkpoint_rows;  // gauge
+  Counter checkpoint_rows;           // gauge
+  Counter checkpoint_rows_salvaged;  // carried over from a damaged store at start
+  Counter checkpoint_rows_damaged;   // found in it, but not what was once written
   Counter lag_bytes;  // gauge: written but not acked, over all tails, exact at the last survey
   Counter lag_ns;     // gauge: age of the oldest tail that is behind
   Counter acked_raw_bytes;

@@ -6,9 +6,10 @@
 //          then are its spans released.
 // Owns:    the compressed bytes (given back at the verdict), the spans it carries.
 // Thread:  one at a time: shard, lane, steward, through channels. Immutable but for the lane's
-// fields. Limits:  the bytes held by a lane's parcels are credited in its LaneGauge; reads stop at
-// the limit. Why so:  the spans travel with the bytes, so that no table anywhere has to be asked
-// which lines a
+//          fields.
+// Limits:  the bytes held by a lane's parcels are credited in its LaneGauge; reads stop at the
+//          limit.
+// Why so:  the spans travel with the bytes, so that no table anywhere has to be asked which lines a
 //          request held: an ack is a list of ranges, and a crash forgets nothing but work.
 #pragma once
 

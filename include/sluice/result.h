@@ -2,16 +2,13 @@
 // result.h — the contract for operations that can fail: a value, or what failed and where.
 //
 // In:      a value, or an Error of 16 bytes: kind, errno of the system, a static text that names
-// the
-//          operation ("open", "fdatasync checkpoint"). No allocation.
+//          the operation ("open", "fdatasync checkpoint"). No allocation.
 // Out:     `ok()`, `value()`, `error()`; reading the wrong side is a bug and stops the process.
 // Thread:  a value type.
 // Fails:   never. Exceptions are not thrown in flow or platform; libraries that throw are fenced
-// where
-//          they are called.
+//          where they are called.
 // Why so:  std::expected is C++23, and clang 14, which runs our fuzzers and clang-tidy, does not
-// see
-//          it even there. The spelling is kept close so that it can take over later.
+//          see it even there. The spelling is kept close so that it can take over later.
 #pragma once
 
 #include <cerrno>

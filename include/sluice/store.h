@@ -8,8 +8,7 @@
 // Limits:  one commit per checkpoint interval, however many rows it holds.
 // Fails:   ENOSPC, EIO: delivery goes on, the rows stay dirty and are tried again, a metric counts.
 // Why so:  one row per file and destination: a destination that is down for a week neither holds
-// back
-//          the positions of the others nor makes them repeat that week after a restart.
+//          back the positions of the others nor makes them repeat that week after a restart.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +39,9 @@ struct CheckpointRow {
 
 struct StoredState {
   std::vector<CheckpointRow> rows;
-  std::string host_id;    // random, made once per state directory: part of every record id
-  std::string set_aside;  // path of a damaged store that was moved away; empty if none was
+  std::string host_id;       // random, made once per state directory: part of every record id
+  std::string set_aside;     // path of a damaged store that was moved away; empty if none was
+  int64_t damaged_rows = 0;  // read from it, but not what was once written: not in `rows`
 };
 
 class Store {

@@ -4,8 +4,7 @@
 // In:      made by a line reader (flow/split/line_reader.h) from lines of a block.
 // Out:     read by encoders.
 // Owns:    nothing. The text lies in the block or in the reader's memory, the stream and the time
-// in
-//          the block; all are valid until the reader is asked again.
+//          in the block; all are valid until the reader is asked again.
 // Limits:  a line of a block (see LineBlock) gives one record, or a few where the parts of long
 //          container lines of two streams lie in one another.
 // Why so:  a list of a few dozen per call keeps what reads and what encodes apart at the price of a

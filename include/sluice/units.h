@@ -3,13 +3,11 @@
 //
 // In:      plain integers, at the edges only (system calls, decoders), by explicit construction.
 // Out:     quantities (they add up) and positions (they differ by a quantity). FileOffset −
-// FileOffset
-//          is Bytes, MonoTime + Duration is MonoTime; nothing else compiles.
+//          FileOffset is Bytes, MonoTime + Duration is MonoTime; nothing else compiles.
 // Owns:    one 64-bit integer each; trivially copyable, no cost.
 // Limits:  signed 64 bit. Offsets up to 2^63 − 1 as in the kernel; nanoseconds up to 292 years.
 // Why so:  every peer of this program has a recorded defect in which an offset, a length and a
-// count
-//          were mixed up. Two time lines exist on purpose: MonoTime decides, WallTime is only
+//          count were mixed up. Two time lines exist on purpose: MonoTime decides, WallTime is only
 //          printed.
 #pragma once
 

@@ -3,14 +3,13 @@
 //
 // In:      a parcel, borrowed from send() until its answer has been reaped.
 // Out:     exactly one answer per send(), in any order: a final status, or how the transport
-// failed. Owns:    connections, TLS sessions, timers of its own. Never retries, never follows a
-// redirect, never
-//          judges: the lane's verdict rules do.
+//          failed.
+// Owns:    connections, TLS sessions, timers of its own. Never retries, never follows a redirect,
+//          never judges: the lane's verdict rules do.
 // Thread:  the loop that owns the lane.
 // Limits:  the lane never has more parcels on the wire than its window.
 // Why so:  every retry inside a transport library is one that the attempt counter, the token
-// buckets
-//          and the total deadline do not see.
+//          buckets and the total deadline do not see.
 #pragma once
 
 #include <array>

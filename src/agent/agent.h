@@ -10,8 +10,8 @@
 //          often the cure for a destination that takes nothing.
 // Fails:   what cannot be made is one log line that names the remedy, and exit code 1.
 // Why so:  the order of the stop is the promise: shards stop reading, lanes deliver what is in
-// flight,
-//          the acks come home, the last checkpoint is written, and only then the process ends.
+//          flight, the acks come home, the last checkpoint is written, and only then the process
+//          ends.
 #pragma once
 
 #include <functional>

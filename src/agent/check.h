@@ -6,8 +6,8 @@
 // Owns:    nothing.
 // Thread:  one.
 // Why so:  the configuration knows neither the language of patterns nor the plan of buffers; here,
-// and
-//          for `run`, it is given both, so that a check refuses exactly what a run would refuse.
+//          and for `run`, it is given both, so that a check refuses exactly what a run would
+//          refuse.
 #pragma once
 
 #include <span>

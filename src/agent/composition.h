@@ -3,17 +3,14 @@
 //
 // In:      a checked configuration.
 // Out:     everything that turns, ready to be started: the steward here, shards and lanes as plans
-// of
-//          loops, because they are made on their own threads.
+//          of loops, because they are made on their own threads.
 // Owns:    pools, channels, gauges, metrics, the store, the lock of the state directory. Declared
-// in the
-//          order in which they depend on each other, so they end in the reverse one.
+//          in the order in which they depend on each other, so they end in the reverse one.
 // Thread:  the agent's; afterwards the parts follow their own rules.
 // Limits:  all memory is counted by the memory plan before anything is made.
 // Fails:   compose() answers with a sentence that names the remedy.
 // Why so:  no registries, no singletons, no global configuration: a part gets the few values it
-// needs,
-//          and whoever asks who talks to whom reads one file.
+//          needs, and whoever asks who talks to whom reads one file.
 #pragma once
 
 #include <atomic>

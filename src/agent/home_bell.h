@@ -8,8 +8,7 @@
 //          nothing comes, there is no timer. A checkpoint is due once a second, so 20 ms are no
 //          delay.
 // Why so:  a wake-up costs 10 us; a thousand parcels a second would cost a percent of a core for
-// acks
-//          that nobody waits for.
+//          acks that nobody waits for.
 #pragma once
 
 #include <algorithm>

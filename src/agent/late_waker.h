@@ -3,8 +3,7 @@
 //
 // In:      wake() from anybody; the loop's own thread says when it is there and when it goes.
 // Out:     a wake of the loop, or nothing while there is none: a loop looks at all its channels
-// before
-//          its first wait, so a wake that came too early is not missed.
+//          before its first wait, so a wake that came too early is not missed.
 // Thread:  any.
 // Limits:  one loop per LateWaker; SleeperBell wakes at most one shard per call.
 // Why so:  a ring belongs to the thread that made it, so loops are made on their own threads, but

@@ -4,15 +4,13 @@
 // In:      what turns on it; the controls of the agent (stop, give back, end).
 // Out:     turns. The loop alone knows threads; what turns on it does not.
 // Owns:    its Io, its shard, its lanes and their wires: all made, used and destroyed on its
-// thread,
-//          because a ring belongs to the thread that made it.
+//          thread, because a ring belongs to the thread that made it.
 // Thread:  start(), wait_ready() and join() by the agent; the rest on its own.
 // Limits:  sleeps in Io::wait() until somebody needs it; nothing periodic.
 // Fails:   what cannot be made (a ring, a wire with a bad certificate) is said by wait_ready().
 // Why so:  on one or two cores a lane turns on a shard's loop: no hand-off, no wake-up, no cache
-// line
-//          that travels. On more it has a thread of its own, so that sending does not steal the
-//          time of one shard among many.
+//          line that travels. On more it has a thread of its own, so that sending does not steal
+//          the time of one shard among many.
 #pragma once
 
 #include <atomic>

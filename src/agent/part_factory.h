@@ -7,7 +7,7 @@
 // Thread:  shard() runs on the thread of the loop that will turn it.
 // Fails:   cannot: everything that may be refused was tried by compose() before.
 // Why so:  what a shard is made of is one question, in which order an agent is put together
-// another.
+//          another.
 #pragma once
 
 #include <memory>

@@ -7,8 +7,7 @@
 // Owns:    the log, the admin port, the composition, for the life of the call.
 // Thread:  the main thread.
 // Why so:  everything a user can do wrong before the first line moves ends here, in one sentence
-// that
-//          names the remedy.
+//          that names the remedy.
 #pragma once
 
 #include <span>

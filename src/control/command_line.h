@@ -2,16 +2,13 @@
 // command_line.h — reads the flags of `sluice run` and `sluice check`.
 //
 // In:      the arguments after the subcommand: -paths x, --paths x, -paths=x, --paths=x, repeated
-// or
-//          not; -c/--config, -h/--help, -V/--version.
+//          or not; -c/--config, -h/--help, -V/--version.
 // Out:     settings, names of configuration files, what to do; problems with the nearest flag.
 // Thread:  pure.
 // Limits:  a switch (true or false) takes its value after '=' only, as in -pin=false; every other
-// flag
-//          takes the next argument, unless that is itself a flag we know.
+//          flag takes the next argument, unless that is itself a flag we know.
 // Why so:  our own 100 lines over the option table and not CLI11: that library reads -paths as -p
-// -a
-//          -t -h -s, and stops at the first error where we owe the user all of them.
+//          -a -t -h -s, and stops at the first error where we owe the user all of them.
 #pragma once
 
 #include <span>

@@ -8,8 +8,7 @@
 // Thread:  one; blocks on the disk. Looks only, creates and changes nothing.
 // Limits:  100,000 directory entries are looked at; a larger tree is not walked to its end.
 // Why so:  what may change by itself (files that appear later, permissions) is a warning; what
-// cannot
-//          run is an error.
+//          cannot run is an error.
 #pragma once
 
 #include <cstdio>

@@ -6,8 +6,7 @@
 //          what is wrong with it, with the remedy.
 // Thread:  pure.
 // Limits:  http and https only, 2,048 bytes. file:// and the rest are refused although the HTTP
-// library
-//          knows them: a log agent has no business there.
+//          library knows them: a log agent has no business there.
 // Why so:  the endpoint is written into logs and metrics by many parts. It cannot show a password
 //          that it does not hold.
 #pragma once

@@ -9,8 +9,8 @@
 // Thread:  pure, but for reading files through the environment.
 // Limits:  those of config_tree.h.
 // Why so:  a setting of a source or destination may stand at the top, where it holds for all of
-// them.
-//          So the shortest file is three lines, and every flag is a key there under the same name.
+//          them. So the shortest file is three lines, and every flag is a key there under the same
+//          name.
 #pragma once
 
 #include <string>

@@ -3,16 +3,13 @@
 //
 // In:      a value, and the environment that answers for variables and files.
 // Out:     the value with ${NAME}, ${NAME:-default}, ${NAME:?message} and ${file:/path} replaced;
-// or
-//          the sentence that says what is missing. $$ before { is a plain $.
+//          or the sentence that says what is missing. $$ before { is a plain $.
 // Thread:  pure, but for the file that ${file:…} reads through the environment.
 // Limits:  64 KiB per file; one line break at a file's end is not part of the secret. What comes in
-// is not looked
-//          at again: a variable that holds ${X} stays as it is, and no YAML can be injected,
-//          because the file was parsed before.
+//          is not looked at again: a variable that holds ${X} stays as it is, and no YAML can be
+//          injected, because the file was parsed before.
 // Why so:  an unset variable is an error and not an empty text; an empty token or host name is
-// found
-//          much later and at a worse time.
+//          found much later and at a worse time.
 #pragma once
 
 #include <string>

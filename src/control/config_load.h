@@ -3,13 +3,12 @@
 //
 // In:      the arguments after the subcommand, and the environment.
 // Out:     an AgentConfig whose every field is in range and whose names fit together, or all that
-// is
-//          wrong with it, at once, sorted by place.
+//          is wrong with it, at once, sorted by place.
 // Owns:    nothing after the call.
 // Thread:  start-up; blocks on reading files.
 // Limits:  for the agent: flag over variable over file over default. For a source or destination:
-// its
-//          own key in the file first, then flag, variable, the key at the top of the file, default.
+//          its own key in the file first, then flag, variable, the key at the top of the file,
+//          default.
 // Fails:   never by exception. With errors the configuration is incomplete and must not be run.
 // Why so:  a block of the file speaks of one destination, a flag of all that do not speak for
 //          themselves; the other way round one -endpoint would bend three destinations into one.

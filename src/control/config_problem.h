@@ -7,8 +7,7 @@
 // Thread:  value types.
 // Limits:  256 problems; a file of rubbish needs no more to be recognised.
 // Why so:  apart from Result on purpose: an operation has one failure, a configuration has many,
-// and
-//          each needs a place and a remedy rather than an errno.
+//          and each needs a place and a remedy rather than an errno.
 #pragma once
 
 #include <span>

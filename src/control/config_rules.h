@@ -3,14 +3,12 @@
 //
 // In:      records whose single fields are right, each with the places of its settings.
 // Out:     the finished AgentConfig; a problem for each rule that is broken, at the setting that a
-// person
-//          would change.
+//          person would change.
 // Owns:    nothing.
 // Thread:  pure.
 // Fails:   rules are independent of each other, so one broken rule hides no other.
 // Why so:  apart from reading, because a reload and a configuration from elsewhere must keep the
-// same
-//          rules.
+//          same rules.
 #pragma once
 
 #include <map>

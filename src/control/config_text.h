@@ -6,8 +6,7 @@
 // Thread:  pure.
 // Limits:  names 64 bytes, label names 128, label values 4 KiB, header values 8 KiB, paths 4,095.
 // Why so:  what passes here is copied into JSON records, request headers and metrics without
-// another
-//          look. A newline in a header would be a second header.
+//          another look. A newline in a header would be a second header.
 #pragma once
 
 #include <string>

@@ -7,12 +7,11 @@
 //          leaves it.
 // Thread:  pure.
 // Limits:  1 MiB of text, 20,000 nodes after aliases are resolved, 32 levels. Aliases copy what
-// they name, so
-//          a bomb of them meets the bound on nodes; an alias to something still open is refused.
+//          they name, so a bomb of them meets the bound on nodes; an alias to something still open
+//          is refused.
 // Fails:   broken YAML has one problem: after a parser has lost its place, more would be guesses.
 // Why so:  yaml-cpp's own nodes hide duplicate keys behind look-ups and share aliased parts; from
-// its
-//          events we get both as they were written.
+//          its events we get both as they were written.
 #pragma once
 
 #include <cstdint>

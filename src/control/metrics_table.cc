@@ -244,6 +244,13 @@ constexpr MetricRow kRows[] = {
      &StewardMetrics::watch_failures},
     {"checkpoints_total", kCounter, "Durable commits of positions.", &StewardMetrics::checkpoints},
     {"checkpoint_rows", kGauge, "Positions in the store.", &StewardMetrics::checkpoint_rows},
+    {"checkpoint_rows_salvaged_total", kCounter,
+     "Positions carried over from a damaged store at start.",
+     &StewardMetrics::checkpoint_rows_salvaged},
+    {"checkpoint_rows_damaged_total", kCounter,
+     "Positions of a damaged store that were not what was once written; their files are read "
+     "again.",
+     &StewardMetrics::checkpoint_rows_damaged},
 
     {"build_info", kGauge, "The version that runs; always 1.", AgentText{"version", version_text}},
     {"io_backend", kGauge, "How files are read; always 1.", AgentText{"backend", backend_text}},

@@ -6,10 +6,9 @@
 //          none is near enough to be worth saying.
 // Thread:  pure.
 // Limits:  words are compared without regard to case, '-' and '_' are the same letter. Words over
-// 64
-//          bytes are near nothing, so a hostile input cannot buy quadratic work.
+//          64 bytes are near nothing, so a hostile input cannot buy quadratic work.
 // Why so:  "unknown key 'endpiont'" sends a person to the manual; "did you mean 'endpoint'?" does
-// not.
+//          not.
 #pragma once
 
 #include <cstddef>

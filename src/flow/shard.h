@@ -2,12 +2,10 @@
 // shard.h — one thread's share of the data plane: reads its tails, encodes anybody's blocks.
 //
 // In:      orders from the steward; completions from its Io; blocks of its own and, when it has
-// none,
-//          of other shards.
+//          none, of other shards.
 // Out:     parcels to the lanes, reports to the steward.
 // Owns:    its tails, one open batch and encoder and compressor per destination. Borrows buffers
-// from
-//          the pool for as long as a read or a block uses them.
+//          from the pool for as long as a read or a block uses them.
 // Thread:  one. turn() is the only entry while running; it never waits.
 // Limits:  no read starts without a free buffer and credit of the destination's lane; a destination
 //          holds at most its equal share of this shard's buffers, so one that is stuck cannot

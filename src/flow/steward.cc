@@ -67,6 +67,17 @@ Steward::~Steward() {
   }
 }
 
+void Steward::report_damaged_store(const StoredState& loaded) {
+  const std::string kept = std::to_string(loaded.rows.size());
+  const std::string damaged = std::to_string(loaded.damaged_rows);
+  world_.metrics.checkpoint_rows_salvaged.add(static_cast<int64_t>(loaded.rows.size()));
+  world_.metrics.checkpoint_rows_damaged.add(loaded.damaged_rows);
+  world_.log.event(Severity::kWarning, "checkpoint.set_aside",
+                   "the checkpoint store was damaged and set aside; files whose positions could "
+                   "not be carried over are delivered again from their beginning",
+                   {{"path", loaded.set_aside}, {"kept_rows", kept}, {"damaged_rows", damaged}});
+}
+
 Result<void> Steward::start(MonoTime now, WallTime wall) {
   now_ = now;
   wall_ = wall;
@@ -74,11 +85,7 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
   if (!loaded.ok()) return loaded.error();
   host_id_ = loaded->host_id;
   const bool damaged = !loaded->set_aside.empty();
-  if (damaged)
-    world_.log.event(Severity::kWarning, "checkpoint.set_aside",
-                     "the checkpoint store was damaged and set aside; files that it knew may be "
-                     "delivered again from their beginning",
-                     {{"path", loaded->set_aside}});
+  if (damaged) report_damaged_store(*loaded);
   rows_.load(std::move(loaded->rows));
   for (size_t i = 0; i < settings_.sources.size(); ++i) {
     const StewardSource& source = settings_.sources[i];

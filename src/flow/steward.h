@@ -185,6 +185,7 @@ class Steward {
   };
 
   // steward.cc: the order of things.
+  void report_damaged_store(const StoredState& loaded);
   void take_reports();
   void take_home();
   void look_at_hints();

@@ -7,8 +7,8 @@
 // Owns:    the entries, not the descriptors in them: the steward opens and closes those.
 // Thread:  the steward's. Pure.
 // Limits:  a tail number is never used twice, so that a late ack meets nobody instead of a
-// stranger. Why so:  several destinations share one descriptor and differ in everything else, so a
-// file and
+//          stranger.
+// Why so:  several destinations share one descriptor and differ in everything else, so a file and
 //          its tails are two things.
 #pragma once
 

@@ -8,8 +8,7 @@
 //          here.
 // Thread:  the loop's.
 // Limits:  kAnswerBytesMax of an answer are read, the rest is not waited for. A request starts
-// once:
-//          a second attempt is the lane's to count, pace and bound.
+//          once: a second attempt is the lane's to count, pace and bound.
 // Fails:   what libcurl says, as a WireAnswer.
 // Why so:  libcurl repeats a request by itself when a reused connection breaks, and up to six times
 //          after REFUSED_STREAM. The callback before each start is where both are seen and stopped.

@@ -40,8 +40,7 @@ Result<StoredState> SqliteStore::load() {
       auto aside = set_aside();
       if (!aside) return explained(aside.error());
       state.set_aside = std::move(aside).value();
-      state.rows.clear();
-      salvage_from(state.set_aside, state.rows);
+      salvage_from(state);
       [[fallthrough]];
     }
     case Verdict::kMissing:
@@ -156,12 +155,11 @@ Result<std::string> SqliteStore::set_aside() {
   return aside;
 }
 
-void SqliteStore::salvage_from(const std::string& damaged, Rows& rows) {
-  StoreSalvage found = salvage_store(damaged);
-  salvage_ = {.kept_rows = static_cast<int64_t>(found.rows.size()),
-              .dropped_rows = found.dropped_rows};
+void SqliteStore::salvage_from(StoredState& state) {
+  StoreSalvage found = salvage_store(state.set_aside);
   host_id_ = found.host_id;
-  rows = std::move(found.rows);
+  state.rows = std::move(found.rows);
+  state.damaged_rows = found.dropped_rows;
 }
 
 // A new database appears under its name only when it is whole, so an empty or short file of that

@@ -36,12 +36,6 @@ class SqliteStore final : public Store {
   // What the last Error means for the user, with the remedy.
   const std::string& problem() const { return problem_; }
 
-  struct Salvage {
-    int64_t kept_rows = 0;     // carried over from a damaged store
-    int64_t dropped_rows = 0;  // read, but not what was once written
-  };
-  const Salvage& salvage() const { return salvage_; }
-
  private:
   using Rows = std::vector<CheckpointRow>;
   enum class Verdict : uint8_t { kMissing, kGood, kDamaged, kNewer, kFailed };
@@ -60,8 +54,7 @@ class SqliteStore final : public Store {
   std::string host_id_;
   std::unordered_set<int64_t> ledgers_;  // rows that have one in the database
   int32_t version_ = 0;                  // of the store that was opened
-  Salvage salvage_;
-  Error failure_;  // set with Verdict::kFailed
+  Error failure_;                        // set with Verdict::kFailed
   std::string problem_;
 
   Verdict inspect_file();
@@ -76,7 +69,7 @@ class SqliteStore final : public Store {
   Verdict failed_verdict(const char* where, int err);
 
   Result<std::string> set_aside();
-  void salvage_from(const std::string& damaged, Rows& rows);
+  void salvage_from(StoredState& state);
   Result<void> create(const Rows& rows);
   Result<void> fill_new_file(const std::string& path, const Rows& rows);
 

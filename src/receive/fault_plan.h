@@ -2,18 +2,16 @@
 // fault_plan.h — which request is to suffer what, decided by a seed.
 //
 // In:      rules in text, a seed, requests in the order of their arrival.
-// Out:     a decision per request; for outages, whether now is one and when that changes.
-// Grammar: KIND[=VALUE][,retry-after=SECONDS][:PROBABILITY]       (probability 1 when not given)
-//            status=503:0.1               answer 503, store nothing
-//            status=429,retry-after=2:0.05   the same with a Retry-After header; the order of
-//            status=429:0.05,retry-after=2   probability and option does not matter
-//            delay=200ms:0.3              store, answer late
-//            hang:0.01                    store nothing, never answer
-//            reset:0.05                   reset the connection: half of them before storing (as if
-//                                         in the body), half after storing (in the response)
-//            reset=body:0.05  reset=response:0.05    only the one or the other
-//            outage=10s+5s                from 10 s after start, for 5 s: open connections are
-//                                         reset, new ones refused
+// Out:     a decision per request; for outages, whether now is one and when that changes. Grammar:
+//          KIND[=VALUE][,retry-after=SECONDS][:PROBABILITY]       (probability 1 when not given)
+//          status=503:0.1               answer 503, store nothing status=429,retry-after=2:0.05
+//          the same with a Retry-After header; the order of status=429:0.05,retry-after=2
+//          probability and option does not matter delay=200ms:0.3              store, answer late
+//          hang:0.01                    store nothing, never answer reset:0.05
+//          reset the connection: half of them before storing (as if in the body), half after
+//          storing (in the response) reset=body:0.05  reset=response:0.05    only the one or the
+//          other outage=10s+5s                from 10 s after start, for 5 s: open connections are
+//          reset, new ones refused
 // Owns:    the rules and a generator of random numbers.
 // Thread:  one.
 // Why so:  every rule draws for every request, hit or not, so that adding one rule does not move

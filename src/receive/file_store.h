@@ -5,9 +5,9 @@
 // Out:     DIR/<host>/<path>, one line per record, newline added. Names are made safe.
 // Owns:    up to kOpenFilesMax descriptors, the least recently used closed first.
 // Thread:  one; the only writer of DIR.
-// Limits:  a name of more than 200 bytes is cut and ends in its hash.
-// Durable: sync() makes everything written so far survive a power cut: the files, and the
-//          directories of new ones.
+// Limits:  a name of more than 200 bytes is cut and ends in its hash. Durable: sync() makes
+//          everything written so far survive a power cut: the files, and the directories of new
+//          ones.
 // Fails:   a failed write is taken back (the files get their former length), so a refused request
 //          leaves nothing. After a failed sync the file takes no more lines: what the kernel did
 //          with its pages is unknown.

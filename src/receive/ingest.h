@@ -6,11 +6,10 @@
 //          sockets or faults.
 // Out:     a status and a text for the client; counters in the stats.
 // Owns:    decoder, reader, store, key window and verifier, as far as the options ask for them.
-// Thread:  one.
-// Durable: with --fsync a 200 may be sent only after commit(), which syncs everything taken since
-//          the last one: one fsync answers all requests of a turn.
-// Order:   decode, recognise the key, read all records, store, remember the key, verify. A request
-//          that fails at any step leaves nothing behind.
+// Thread:  one. Durable: with --fsync a 200 may be sent only after commit(), which syncs everything
+//          taken since the last one: one fsync answers all requests of a turn. Order:   decode,
+//          recognise the key, read all records, store, remember the key, verify. A request that
+//          fails at any step leaves nothing behind.
 #pragma once
 
 #include <memory>

@@ -2,13 +2,13 @@
 // key_log.h — the key window on disk, so that a restarted receiver still knows what it has stored.
 //
 // In:      keys of stored requests, in order.
-// Out:     the same keys after a restart.
-// Form:    16 bytes "sluice-keys v1\n\0", then 16 bytes per key (low, high, little endian). A last
-//          record that is not whole is cut off; another first line is refused.
+// Out:     the same keys after a restart. Form:    16 bytes "sluice-keys v1\n\0", then 16 bytes per
+//          key (low, high, little endian). A last record that is not whole is cut off; another
+//          first line is refused.
 // Owns:    the file DIR/.idempotency-keys, open for append.
 // Thread:  one.
-// Limits:  when it holds more than twice the window it is replaced by the window alone.
-// Order:   lines are written (and synced) before their key. A kill between the two leaves stored
+// Limits:  when it holds more than twice the window it is replaced by the window alone. Order:
+//          lines are written (and synced) before their key. A kill between the two leaves stored
 //          lines whose key is not known: one request may then be stored twice, never lost.
 #pragma once
 

@@ -4,8 +4,9 @@
 // In:      durations; negative ones (a clock stepped back) count as zero.
 // Out:     the value below which a given part of them lies, at most 1.6 % too high.
 // Owns:    64 counters per power of two, from 1 ns to 2^42 ns (73 minutes; longer ones count
-// there). Thread:  one. Why so:  the log-linear scheme of HdrHistogram in 40 lines; a sample is one
-// increment.
+//          there).
+// Thread:  one.
+// Why so:  the log-linear scheme of HdrHistogram in 40 lines; a sample is one increment.
 #pragma once
 
 #include <algorithm>

@@ -3,11 +3,12 @@
 //
 // In:      counts per stream at the end of a run.
 // Out:     a JSON file, written to a neighbour, synced and renamed: a reader sees all or nothing.
-// Form:    {"version":1,"shape","seed","lines","bytes","streams":[{"stream","file","lines","bytes",
-//          "xxhash","raced":[[first,last],...]}]}. Sequences of a stream are 0 to lines - 1.
-//          xxhash is the sum of the XXH3-64 of its lines modulo 2^64, so it needs no order.
-//          raced are sequences written between the copy and the truncate of a rotation, which
-//          nobody can promise to deliver.
+//          Form:
+//          {"version":1,"shape","seed","lines","bytes","streams":[{"stream","file","lines","bytes",
+//          "xxhash","raced":[[first,last],...]}]}. Sequences of a stream are 0 to lines - 1. xxhash
+//          is the sum of the XXH3-64 of its lines modulo 2^64, so it needs no order. raced are
+//          sequences written between the copy and the truncate of a rotation, which nobody can
+//          promise to deliver.
 // Thread:  value types and plain functions.
 // Fails:   Error; an unknown version is refused, never guessed.
 #pragma once

@@ -3,12 +3,12 @@
 // whole.
 //
 // In:      a line with a hole of kTokenBytes; or a line that came over the wire.
-// Out:     the filled hole; or a reading: valid, absent or damaged.
-// Form:    rid=SSSQQQQQQLLLLTTTTTTTTTTTCCCCC, six bits per character (0-9 A-Z a-z - _), most
+// Out:     the filled hole; or a reading: valid, absent or damaged. Form:
+//          rid=SSSQQQQQQLLLLTTTTTTTTTTTCCCCC, six bits per character (0-9 A-Z a-z - _), most
 //          significant first: stream 18 bits, sequence 36, line length in bytes 24, stamp in
-//          nanoseconds since 1970 66, checksum 30.
-// Check:   XXH3-64 of all that follows the checksum, seeded with XXH3-64 of all that precedes it.
-//          30 bits of it are in the line; all 64 go into the sums of ledger and report.
+//          nanoseconds since 1970 66, checksum 30. Check:   XXH3-64 of all that follows the
+//          checksum, seeded with XXH3-64 of all that precedes it. 30 bits of it are in the line;
+//          all 64 go into the sums of ledger and report.
 // Thread:  pure functions; no allocation.
 // Limits:  262,144 streams, 68 billion lines per stream, 16 MiB per line.
 // Why so:  33 bytes look like a request id in an access log, cost a compressor what a real one

@@ -6,12 +6,12 @@
 // Owns:    listener, event loop (libh2o), TLS context, the requests that wait for their answer.
 //          Borrows Ingest and stats, which must outlive it.
 // Thread:  run() is the only thread and calls Ingest; stop() may come from a signal or any thread.
-// Turn:    events, then one commit for all requests that wait for durability, then due answers.
+//          Turn:    events, then one commit for all requests that wait for durability, then due
+//          answers.
 // Limits:  a body larger than twice max_body is refused by libh2o itself, abruptly; up to there the
 //          client gets a 413 that it can read. HTTP/2 windows are 16 MiB per stream and connection.
-// Stop:    no new connections; requests in progress are finished, at most kDrainMax or until a
-// second
-//          stop(); then out.
+//          Stop:    no new connections; requests in progress are finished, at most kDrainMax or
+//          until a second stop(); then out.
 #pragma once
 
 #include <functional>

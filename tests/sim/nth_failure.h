@@ -3,8 +3,7 @@
 //
 // In:      which seam, which n; each call of that seam asks.
 // Out:     whether this one fails; how many calls there were, so that whoever counts n up knows
-// when
-//          a run was not touched any more.
+//          when a run was not touched any more.
 // Owns:    a counter. Borrowed by a Plan for one schedule.
 // Thread:  one.
 // Why so:  random faults find what often goes wrong; this finds the one call whose failure nobody

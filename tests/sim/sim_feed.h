@@ -4,7 +4,8 @@
 // In:      what SimDisk does to names and contents; the faults in force.
 // Out:     the hints that the steward may see now; when the next one comes.
 // Owns:    hints under way. A crash of the agent forgets watches and hints, as closing inotify
-// does. Why so:  a hint is only a hint: whatever is lost here, reconcile must repair.
+//          does.
+// Why so:  a hint is only a hint: whatever is lost here, reconcile must repair.
 #pragma once
 
 #include <set>

@@ -2,11 +2,13 @@
 // batch.h — the open body of one destination on one shard, and the rule when it is sealed.
 //
 // In:      spans of lines that an encoder has just put into the body; the time; how busy the lane
-// is. Out:     "seal now", or the next time to ask. Owns:    the body's memory (reserved once,
-// touched as it fills), the spans and counts of its lines. Thread:  one shard. The rule is pure.
+//          is.
+// Out:     "seal now", or the next time to ask.
+// Owns:    the body's memory (reserved once, touched as it fills), the spans and counts of its
+//          lines.
+// Thread:  one shard. The rule is pure.
 // Limits:  sealed by body bytes (the encoder leaves the next line out), by lines, by age. A line
-// larger
-//          than body_bytes_max travels alone.
+//          larger than body_bytes_max travels alone.
 // Why so:  the linger follows the acks. With nothing under way a line waits at most linger_idle for
 //          company, so a quiet host delivers within milliseconds; while a request is under way
 //          waiting costs nothing that the request does not cost anyway, so the body grows until the

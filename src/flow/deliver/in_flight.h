@@ -9,8 +9,7 @@
 //          parcels and no more, and what waits behind them stays in the queue and in its files.
 // Fails:   cannot; a ticket that nobody opened is a bug in the wire and stops the program.
 // Why so:  a ticket is attempt number * slots + slot, so an answer finds its parcel without a
-// table,
-//          and one that comes twice is noticed and not taken for the slot's next request.
+//          table, and one that comes twice is noticed and not taken for the slot's next request.
 #pragma once
 
 #include <cstdint>

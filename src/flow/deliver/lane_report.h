@@ -9,7 +9,7 @@
 // Fails:   never. The destination's own words are quoted, cut and cleaned of control characters,
 //          except about credentials: there the answer may repeat the secret that it refuses.
 // Why so:  an event that names no remedy makes the reader search; the remedy comes from the
-// verdict.
+//          verdict.
 #pragma once
 
 #include <string>

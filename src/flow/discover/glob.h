@@ -8,8 +8,8 @@
 // Limits:  kAlternativesMax alternatives after the braces are expanded. Matching is linear in the
 //          path for patterns without **, and at most (components of path x of pattern) with it.
 // Fails:   compile() says kInvalid for an unfinished [ or {, a relative pattern, or too many
-// braces. Why so:  glob(3) answers "what is there now" by walking the disk. We must also answer
-// "would this
+//          braces.
+// Why so:  glob(3) answers "what is there now" by walking the disk. We must also answer "would this
 //          new name match" for every notification, and "is this directory worth a watch" before
 //          anything exists in it. As in shells, a leading dot is matched only by a written dot.
 #pragma once

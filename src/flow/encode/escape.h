@@ -3,10 +3,10 @@
 //
 // In:      the bytes of one line, without its newline, borrowed for the call; any content.
 // Out:     valid UTF-8 without a bare quote, backslash or control byte. `"` and `\` get a
-// backslash;
-//          0x08 0x09 0x0A 0x0C 0x0D become \b \t \n \f \r, other bytes below 0x20 \u00xx; 0x7F
-//          stays. Each maximal invalid part of UTF-8 becomes one U+FFFD and is counted, as browsers
-//          decode (WHATWG): "\xE2\x82" at the end of a line is one replacement, "\xFF\xFF" are two.
+//          backslash; 0x08 0x09 0x0A 0x0C 0x0D become \b \t \n \f \r, other bytes below 0x20
+//          \u00xx; 0x7F stays. Each maximal invalid part of UTF-8 becomes one U+FFFD and is
+//          counted, as browsers decode (WHATWG): "\xE2\x82" at the end of a line is one
+//          replacement, "\xFF\xFF" are two.
 // Owns:    nothing. Allocates nothing.
 // Thread:  any; pure. The instruction set is chosen once per process (Highway).
 // Limits:  writes at most escape_bound(size) bytes at `out`, of which those behind the returned end

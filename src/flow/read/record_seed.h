@@ -5,8 +5,7 @@
 // Out:     128 bits; with the byte offset of a line they name that line for ever, in any run.
 // Thread:  pure.
 // Why so:  the epoch is in it, so that bytes written after a truncation never get the ids of the
-// bytes
-//          that lay there before.
+//          bytes that lay there before.
 #pragma once
 
 #include "sluice/ids.h"

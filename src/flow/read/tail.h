@@ -3,18 +3,16 @@
 //
 // In:      what the steward says (wake, rotated, acked), what reads and cuts returned, the time.
 // Out:     which bytes to read next, whether the content under the position was replaced, and when
-// to
-//          look again: now (ready), on the tick (hot), when woken (cold), when acked (ordered).
+//          to look again: now (ready), on the tick (hot), when woken (cold), when acked (ordered).
 // Owns:    the position, the marker before it, the origins of its epochs. Borrows the handle.
 // Thread:  the home shard. Pure: no clock, no I/O.
 // Limits:  one read in flight. Every read begins up to 64 bytes before the position and compares,
-// so a
-//          file that was truncated and has regrown past the position is noticed by the read itself.
-//          Content that repeats the very same bytes there cannot be told apart (docs say so).
+//          so a file that was truncated and has regrown past the position is noticed by the read
+//          itself. Content that repeats the very same bytes there cannot be told apart (docs say
+//          so).
 // Fails:   a failed read pauses the tail for retry_delay and is reported; it is never given up.
 // Why so:  a position and a marker are the whole memory of a file. Unfinished lines, rotation and
-// stop
-//          need no state of their own, because what was not shipped is read again.
+//          stop need no state of their own, because what was not shipped is read again.
 #pragma once
 
 #include <cstdint>

@@ -10,8 +10,7 @@
 //          16 deep.
 // Fails:   cannot.
 // Why so:  the framer asks it where a record ends and the reader what it says: one function, so
-// that
-//          they never disagree.
+//          that they never disagree.
 #pragma once
 
 #include <cstddef>

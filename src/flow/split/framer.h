@@ -2,8 +2,7 @@
 // framer.h — decides where a read is cut into whole lines, and what is done with what is not whole.
 //
 // In:      the text of one read, which begins where the last cut ended; whether the read reached
-// the
-//          end of the file; the line bound.
+//          the end of the file; the line bound.
 // Out:     a cut: how many lines, how many bytes, and whether the reader must come again with more
 //          room or must wait for the rest of a line. Writes the line index into the caller's
 //          memory.
@@ -15,8 +14,7 @@
 //          belong to one record count as one line here; see record_index.h.
 // Fails:   cannot.
 // Why so:  carrying a remainder from buffer to buffer is state that survives rotation, truncation
-// and
-//          stop in the wrong shape (half of the recorded line defects of the field). Reading it
+//          and stop in the wrong shape (half of the recorded line defects of the field). Reading it
 //          again from the page cache costs 0.1 % and has no state at all.
 #pragma once
 

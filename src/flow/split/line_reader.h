@@ -10,8 +10,7 @@
 //          of `line_bytes_max`, whatever it decodes to.
 // Fails:   cannot: a line that is not in the format is a record as it stands, marked.
 // Why so:  a list of records costs the encoder one call for many lines, and joining them here,
-// after
-//          the block has changed hands, makes any shard able to do it.
+//          after the block has changed hands, makes any shard able to do it.
 #pragma once
 
 #include <array>

@@ -10,8 +10,7 @@
 // Limits:  as newline_scan. What follows the last end is not finished.
 // Fails:   cannot.
 // Why so:  because a record ends where its last part does, nothing of it needs to be remembered
-// from
-//          read to read, nor over a restart: it is read again until it is whole.
+//          from read to read, nor over a restart: it is read again until it is whole.
 #pragma once
 
 #include <cstddef>
