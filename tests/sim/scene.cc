@@ -105,10 +105,10 @@ void Scene::copy(const std::string& from, const std::string& to) {
   append(to, content);
 }
 
-void Scene::truncate(const std::string& name) {
+void Scene::truncate(const std::string& name, size_t keep) {
   Inode* file = disk_.find(path_of(name));
   witness_.see("somebody truncates file #%ld", file->serial);
-  disk_.truncate(*file);
+  disk_.truncate(*file, keep);
 }
 
 void Scene::unlink(const std::string& name) {
@@ -174,6 +174,14 @@ int64_t Scene::kill() {
   const int64_t risk = at_risk();
   if (agent_ != nullptr) end_life(true);
   return risk;
+}
+
+void Scene::lose_power() {
+  witness_.see("the power fails");
+  disk_.lose_power();
+  store_.lose_power();
+  ledger_.store_is(store_.rows(), store_.damaged());
+  kill();
 }
 
 void Scene::end_life(bool crash) {

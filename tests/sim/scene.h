@@ -48,7 +48,7 @@ class Scene {
   // Rotators and people.
   void rename(const std::string& from, const std::string& to);
   void copy(const std::string& from, const std::string& to);
-  void truncate(const std::string& name);
+  void truncate(const std::string& name, size_t keep = 0);
   void unlink(const std::string& name);
   void link(const std::string& name, const std::string& more);
   void symlink(const std::string& target, const std::string& name);  // made, or pointed elsewhere
@@ -63,6 +63,8 @@ class Scene {
   void begin_stop();  // SIGTERM; it ends when it ends
   void stop();        // and wait for the end
   int64_t kill();     // SIGKILL; returns D1: bytes that may come a second time
+  // The power fails: what nobody synced is gone or torn, in log files and in the store.
+  void lose_power();
   bool up() const { return agent_ != nullptr; }
   MonoTime ended_at() const { return ended_at_; }
   // The agent is killed after so many turns of its threads, and comes back soon.

@@ -76,6 +76,46 @@ TEST(Scenes, TRU_2_the_late_ack_of_truncated_lines_moves_no_stored_offset) {
   }
 }
 
+TEST(Scenes, TRU_3_truncated_to_a_part_the_prefix_comes_at_most_once_more) {
+  for (const bool down : {false, true}) {
+    for (const int kept : {1, 10, 19}) {
+      play([&](Scene& s) {
+        s.start();
+        s.write("a.log", 20);
+        s.run_until_delivered(10_s);
+        s.run(1_s);
+        if (down) s.stop();
+        size_t keep = 0;
+        for (int i = 0; i < kept; ++i) keep = s.content("a.log").find('\n', keep) + 1;
+        s.truncate("a.log", keep);
+        s.write("a.log", 8);
+        if (down) s.start();
+        s.run_until_delivered(15_s);
+        const auto destinations = static_cast<int64_t>(s.plan().destinations.size());
+        s.expect_no_loss(static_cast<int64_t>(keep) * destinations);
+      });
+    }
+  }
+}
+
+TEST(Scenes, TRU_3_truncated_inside_a_line_what_stands_there_then_is_delivered) {
+  play([](Scene& s) {
+    s.start();
+    s.append("a.log", "first line\nsecond line\nthird line\n");
+    s.owe("first line");
+    s.owe("second line");
+    s.owe("third line");
+    s.run_until_delivered(10_s);
+    s.run(1_s);
+    s.truncate("a.log", 17);  // "second"
+    s.append("a.log", " hand\nfourth line\n");
+    s.owe("second hand");
+    s.owe("fourth line");
+    s.run_until_delivered(15_s);
+    s.expect_no_loss(static_cast<int64_t>(2 * 17));
+  });
+}
+
 TEST(Scenes, TRU_4_fifty_times_overwritten_by_the_shell_loses_only_what_nobody_read) {
   play([](Scene& s) {
     s.start();
