@@ -124,9 +124,16 @@ class Agent(Program):
         self.directory = directory
         with open(directory / "agent.log", "a", encoding="utf-8") as log:
             log.write(f"--- {time.monotonic():.3f} {' '.join(flags)} {env or ''}\n")
+            self.log_begins = log.tell()
         super().__init__([sluice, "run", "-paths", directory / "logs" / pattern, "-endpoint", url,
                           "-state", directory / "state", "-admin", "off", "-progress", "off",
                           *flags], directory / "agent.log", env)
+
+    def says(self, words):
+        """Whether this life has logged them: the log is that of all lives."""
+        with open(self.directory / "agent.log", "rb") as log:
+            log.seek(self.log_begins)
+            return words.encode() in log.read()
 
 
 def durable_bytes(directory):
