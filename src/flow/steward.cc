@@ -121,6 +121,7 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     look_at_hints();
     if (now >= reconcile_at_) reconcile();
     if (now >= recheck_at_) recheck_directories();
+    if (now >= expire_at_) expire_left_rows();
     search_chains();
     check_leaving();
     retry_closing();
@@ -220,7 +221,7 @@ void Steward::reconcile() {
   look_at_open_files();
   note_sizes();
   search_left_rows();
-  expire_left_rows();
+  if (expire_at_ == kNever) expire_left_rows();
 }
 
 void Steward::order(const FollowedTail& tail, ShardOrder::Kind kind) {
@@ -263,8 +264,8 @@ MonoTime Steward::next_deadline() const {
   if (orders_wait) next = std::min(next, now_ + kOrderPause);
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
-  return std::min(
-      {next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_, chains_at_});
+  return std::min({next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_, chains_at_,
+                   expire_at_});
 }
 
 void Steward::begin_stop() {

@@ -148,6 +148,10 @@ class Steward {
   // How long the row of a file that is gone and delivered is kept, in case the file comes back: a
   // mount that is away for a night.
   static constexpr Duration kGoneRowKept{86'400'000'000'000};
+  // A million rows that are over are not forgotten in one go: it would keep acks and rotations
+  // waiting for a second, and make one commit of everything. A slice costs a few milliseconds.
+  static constexpr size_t kExpireAtOnce = 5'000;
+  static constexpr Duration kExpirePause{50'000'000};
   // How many such rows are kept per path, of deleted files: their names may come back on another
   // file with the same content (an overlay, an editor), but not those of many rotations ago.
   static constexpr size_t kGoneRowsPerPath = 32;
@@ -232,7 +236,7 @@ class Steward {
   void leave_row(int64_t row, bool unlinked, MonoTime since);
   void search_left_rows();
   void follow_left_rows();
-  void search_directory(const std::string& directory, const std::set<int64_t>& rows);
+  void search_directory(const std::string& directory, const std::vector<int64_t>& rows);
   bool follow_nameless(const std::string& path, const FileStat& stat);
   void forget_generations(const std::string& path);
   void expire_left_rows();
@@ -315,6 +319,8 @@ class Steward {
   // When something is due; kNever if nothing is.
   MonoTime last_hint_look_{-1'000'000'000};
   MonoTime reconcile_at_ = kNever;
+  MonoTime expire_at_ = kNever;
+  int64_t expire_from_ = 0;  // the row at which the next slice begins
   MonoTime store_at_ = kNever;
   MonoTime leaving_at_ = kNever;
   MonoTime room_at_ = kNever;

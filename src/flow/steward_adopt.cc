@@ -160,13 +160,14 @@ std::optional<Steward::Origin> Steward::origin_of(const CheckpointRow& row) cons
 }
 
 void Steward::search_left_rows() {
-  std::map<std::string, std::set<int64_t>> searches;  // directory to rows
+  std::map<std::string, std::vector<int64_t>> searches;  // directory to rows, ascending
   for (auto& [row, left] : left_) {
     if (left.place == LeftRow::Place::kFound) {
       const auto stat = world_.disk.stat(left.found_at);
       if (!stat.ok() || !may_be(rows_.at(row), *stat)) left.place = LeftRow::Place::kUnknown;
     }
-    if (left.place == LeftRow::Place::kUnknown) searches[parent_of(rows_.at(row).path)].insert(row);
+    if (left.place == LeftRow::Place::kUnknown)
+      searches[parent_of(rows_.at(row).path)].push_back(row);
   }
   for (const auto& [directory, rows] : searches) search_directory(directory, rows);
   follow_left_rows();
@@ -194,7 +195,7 @@ void Steward::follow_left_rows() {
   }
 }
 
-void Steward::search_directory(const std::string& directory, const std::set<int64_t>& rows) {
+void Steward::search_directory(const std::string& directory, const std::vector<int64_t>& rows) {
   const std::string prefix = directory == "/" ? "/" : directory + "/";
   const auto around = look_around(world_.disk, directory, [&](const std::string& name) {
     return !catalogue_.has_name(prefix + name);
@@ -207,7 +208,8 @@ void Steward::search_directory(const std::string& directory, const std::set<int6
   for (const Sibling& sibling : around->files) {
     if (files_.find(key_of(sibling.stat)) != nullptr) continue;
     for (int64_t row : rows_.free_rows_of_inode(sibling.stat.inode)) {
-      if (!rows.contains(row) || !may_be(rows_.at(row), sibling.stat)) continue;
+      const bool searched = std::binary_search(rows.begin(), rows.end(), row);
+      if (!searched || !may_be(rows_.at(row), sibling.stat)) continue;
       left_.at(row).place = LeftRow::Place::kFound;
       left_.at(row).found_at = prefix + sibling.name;
     }
@@ -217,8 +219,9 @@ void Steward::search_directory(const std::string& directory, const std::set<int6
     LeftRow& left = left_.at(number);
     if (left.place != LeftRow::Place::kUnknown) continue;
     left.place = LeftRow::Place::kAbsent;
+    if (rows_.at(number).gone) continue;
     CheckpointRow row = rows_.at(number);
-    if (std::exchange(row.gone, true)) continue;
+    row.gone = true;
     row.updated = wall_;
     rows_.put(row);
     rows_changed();
@@ -295,15 +298,21 @@ void Steward::forget_generations(const std::string& path) {
 
 void Steward::expire_left_rows() {
   std::vector<int64_t> expired;
-  for (const auto& [row, left] : left_) {
+  size_t looked_at = 0;
+  auto it = left_.lower_bound(expire_from_);
+  for (; it != left_.end() && looked_at < kExpireAtOnce; ++it, ++looked_at) {
+    const LeftRow& left = it->second;
     const bool over = left.place == LeftRow::Place::kAbsent && now_ - left.since >= kGoneRowKept;
-    if (over) expired.push_back(row);
+    if (over) expired.push_back(it->first);
   }
+  const bool is_end = it == left_.end();
+  expire_from_ = is_end ? 0 : it->first;
+  expire_at_ = is_end ? kNever : now_ + kExpirePause;
   for (int64_t row : expired) {
     left_.erase(row);
     rows_.erase(row);
-    rows_changed();
   }
+  if (!expired.empty()) rows_changed();
 }
 
 }  // namespace sluice

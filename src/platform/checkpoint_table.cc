@@ -3,6 +3,7 @@
 
 #include <xxhash.h>
 
+#include <array>
 #include <bit>
 
 #include "platform/sqlite_handle.h"
@@ -35,8 +36,9 @@ int64_t as_signed(uint64_t value) {
 }
 
 void put(std::string& out, int64_t value) {
-  const auto bits = std::bit_cast<uint64_t>(value);
-  for (int shift = 0; shift < 64; shift += 8) out += static_cast<char>(bits >> shift & 0xff);
+  static_assert(std::endian::native == std::endian::little, "the format is little-endian");
+  const auto bytes = std::bit_cast<std::array<char, sizeof value>>(value);
+  out.append(bytes.data(), bytes.size());
 }
 
 void put(std::string& out, std::string_view text) {
@@ -131,7 +133,7 @@ bool read_row(sqlite3_stmt* select, CheckpointRow& row) {
   row.gone = number(kGone) != 0;
   // The numbers above were narrowed as the checksum narrows them: a flip in bits that are not
   // kept changes nothing that is used, and every other flip changes the checksum.
-  return number(kChecksum) == checksum_of(row);
+  return row.row > 0 && number(kChecksum) == checksum_of(row);
 }
 
 }  // namespace sluice

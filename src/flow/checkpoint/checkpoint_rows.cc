@@ -27,14 +27,6 @@ size_t hash_of(std::string_view path) {
   return std::hash<std::string_view>()(path);
 }
 
-template <class Map, class Key>
-void erase_pair(Map& map, const Key& key, int64_t row) {
-  const auto [begin, end] = map.equal_range(key);
-  const auto it = std::find_if(begin, end, [&](const auto& each) { return each.second == row; });
-  SLUICE_CHECK(it != end, "every row is indexed");
-  map.erase(it);
-}
-
 }  // namespace
 
 void CheckpointRows::load(std::vector<CheckpointRow> rows) {
@@ -107,30 +99,26 @@ std::vector<const CheckpointRow*> CheckpointRows::related(std::string_view desti
     if (entry.row.destination != destination || (free_only && entry.attached)) return;
     if (std::find(rows.begin(), rows.end(), &entry.row) == rows.end()) rows.push_back(&entry.row);
   };
-  const auto [inodes, inodes_end] = by_inode_.equal_range(inode);
-  for (auto it = inodes; it != inodes_end; ++it) consider(it->second, true);
-  const auto [paths, paths_end] = by_path_.equal_range(hash_of(path));
-  for (auto it = paths; it != paths_end; ++it) {
-    if (at(it->second).path == path) consider(it->second, false);
-  }
+  by_inode_.visit(inode, [&](int64_t row) { consider(row, true); });
+  by_path_.visit(hash_of(path), [&](int64_t row) {
+    if (at(row).path == path) consider(row, false);
+  });
   return rows;
 }
 
 std::vector<int64_t> CheckpointRows::free_rows_of_inode(uint64_t inode) const {
   std::vector<int64_t> rows;
-  const auto [begin, end] = by_inode_.equal_range(inode);
-  for (auto it = begin; it != end; ++it) {
-    if (!attached(it->second)) rows.push_back(it->second);
-  }
+  by_inode_.visit(inode, [&](int64_t row) {
+    if (!attached(row)) rows.push_back(row);
+  });
   return rows;
 }
 
 std::vector<int64_t> CheckpointRows::rows_of_path(const std::string& path) const {
   std::vector<int64_t> rows;
-  const auto [begin, end] = by_path_.equal_range(hash_of(path));
-  for (auto it = begin; it != end; ++it) {
-    if (at(it->second).path == path) rows.push_back(it->second);
-  }
+  by_path_.visit(hash_of(path), [&](int64_t row) {
+    if (at(row).path == path) rows.push_back(row);
+  });
   return rows;
 }
 
@@ -144,19 +132,17 @@ std::vector<int64_t> CheckpointRows::free_rows() const {
 }
 
 bool CheckpointRows::knows(uint64_t inode, int64_t birth_ns) const {
-  const auto [begin, end] = by_inode_.equal_range(inode);
-  return birth_ns != 0 && std::any_of(begin, end, [&](const auto& each) {
-           return at(each.second).identity.birth_ns == birth_ns;
-         });
+  bool known = false;
+  by_inode_.visit(inode, [&](int64_t row) { known |= at(row).identity.birth_ns == birth_ns; });
+  return known && birth_ns != 0;
 }
 
 int64_t CheckpointRows::newest_birth(const std::string& path) const {
   int64_t newest = 0;
-  const auto [begin, end] = by_path_.equal_range(hash_of(path));
-  for (auto it = begin; it != end; ++it) {
-    const CheckpointRow& row = at(it->second);
+  by_path_.visit(hash_of(path), [&](int64_t number) {
+    const CheckpointRow& row = at(number);
     if (row.path == path) newest = std::max(newest, row.identity.birth_ns);
-  }
+  });
   return newest;
 }
 
@@ -186,13 +172,13 @@ Result<void> CheckpointRows::commit(Store& store) {
 }
 
 void CheckpointRows::index(const CheckpointRow& row) {
-  by_inode_.emplace(row.identity.inode, row.row);
-  by_path_.emplace(hash_of(row.path), row.row);
+  by_inode_.insert(row.identity.inode, row.row);
+  by_path_.insert(hash_of(row.path), row.row);
 }
 
 void CheckpointRows::unindex(const CheckpointRow& row) {
-  erase_pair(by_inode_, row.identity.inode, row.row);
-  erase_pair(by_path_, hash_of(row.path), row.row);
+  by_inode_.erase(row.identity.inode, row.row);
+  by_path_.erase(hash_of(row.path), row.row);
 }
 
 }  // namespace sluice

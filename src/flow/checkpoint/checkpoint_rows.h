@@ -20,6 +20,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "flow/checkpoint/row_index.h"
 #include "sluice/result.h"
 #include "sluice/store.h"
 
@@ -77,9 +78,8 @@ class CheckpointRows {
   void unindex(const CheckpointRow& row);
 
   std::unordered_map<int64_t, Entry> entries_;
-  std::unordered_multimap<uint64_t, int64_t> by_inode_;
-  // By the hash of the path: a million texts would be copied for nothing.
-  std::unordered_multimap<size_t, int64_t> by_path_;
+  RowIndex by_inode_;
+  RowIndex by_path_;  // by the hash of the path: a million texts would be copied for nothing
   std::unordered_map<std::string, int64_t> notes_;  // name of a source to the row of its note
   std::unordered_set<int64_t> changed_;
   std::vector<int64_t> erased_;
