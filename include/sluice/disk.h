@@ -74,6 +74,7 @@ struct DirectoryChange {
   std::string directory;  // as given to watch()
   std::string name;       // empty: the directory itself (gone, moved, or events were lost)
   bool content = false;   // the file `name` was written to; otherwise the set of names changed
+  bool deleted = false;   // the name was removed, and not by a rename
 };
 
 // Change notifications of directories (inotify). Hints only: a periodic reconcile is the truth.

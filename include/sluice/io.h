@@ -18,6 +18,7 @@
 #include <span>
 
 #include "sluice/disk.h"
+#include "sluice/result.h"
 #include "sluice/units.h"
 #include "sluice/waker.h"
 
@@ -44,6 +45,8 @@ class Io : public Waker {
   virtual bool submit(const ReadRequest& request) = 0;
   // Takes completions that are there now; never waits. Returns how many of `done` were filled.
   virtual size_t reap(std::span<ReadDone> done) = 0;
+  // As Disk::next_data. Asked only when a read began with a run of NUL bytes.
+  virtual Result<FileOffset> next_data(FileHandle file, FileOffset from) = 0;
   // Sleeps until a completion, a wake, an event on a descriptor that belongs to this loop, or
   // `until`. Returns at once if any of these already happened.
   virtual void wait(MonoTime until) = 0;

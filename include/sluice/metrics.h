@@ -45,6 +45,7 @@ struct alignas(64) ShardMetrics {
   Counter partial_lines;       // last lines of rotated files, delivered without newline
   Counter unparsed_lines;      // not in the container format of their source, delivered as they are
   Counter truncations;         // epochs begun because content was replaced
+  Counter hole_bytes;          // NUL bytes of holes that were passed over
   Counter hot_tails;           // gauge: tails read on the tick
   Counter tails;               // gauge
   Counter credit_waits;        // turns in which a tail was ready and its lane had no credit
@@ -88,6 +89,9 @@ struct alignas(64) StewardMetrics {
   Counter event_overflows;
   Counter watch_failures;    // directories that are polled because they cannot be watched
   Counter skipped_files;     // matched, but not regular or not readable
+  Counter vanished_unread;   // names that were deleted before anybody could open them
+  Counter archives_read;     // compressed files in which a followed file was read to its end
+  Counter archives_damaged;  // the same, but only up to a place where they do not decode
   Counter missed_truncated;  // bytes that cannot be delivered any more, by MissedReason
   Counter missed_replaced;
   Counter missed_deleted;

@@ -36,6 +36,7 @@ void Steward::apply(std::vector<CatalogueEvent>& events) {
       case Kind::kWritten:
         file_written(event);
         break;
+      case Kind::kVanished:
       case Kind::kNotRegular:
       case Kind::kUnreadable:
       case Kind::kDirectoryUnwatched:
@@ -97,6 +98,12 @@ void Steward::note_trouble(const CatalogueEvent& event) {
   const std::string reason =
       Error::from_errno("", event.sys_errno).message().substr(event.sys_errno == 0 ? 0 : 2);
   switch (event.kind) {
+    case Kind::kVanished:
+      world_.metrics.vanished_unread.add();
+      world_.log.event(Severity::kInfo, "file.vanished",
+                       "a file was deleted before it could be opened; what it held is not known",
+                       {{"path", event.path}});
+      break;
     case Kind::kNotRegular: {
       // Patterns like /var/log/* match directories all the time; only the rest deserves a word.
       const bool directory = event.stat.kind == FileKind::kDirectory;

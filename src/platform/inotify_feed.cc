@@ -20,6 +20,13 @@ constexpr uint32_t kDirectoryGone = IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT |
 constexpr size_t kReadBytes = size_t{64} << 10;
 constexpr int kReadsPerPoll = 16;
 
+// 64 bits of hash instead of the name: two names that collide lose one hint, until the next
+// reconcile.
+uint64_t key_of_name(int descriptor, std::string_view name, uint32_t what) {
+  return std::hash<std::string_view>{}(name) ^
+         (uint64_t{static_cast<uint32_t>(descriptor)} * 4 + what) * 0x9E37'79B9'7F4A'7C15ULL;
+}
+
 }  // namespace
 
 Result<std::unique_ptr<InotifyFeed>> InotifyFeed::create() {
@@ -74,6 +81,7 @@ void InotifyFeed::forget(int descriptor) {
 
 bool InotifyFeed::poll(std::vector<DirectoryChange>& changes) {
   reported_.clear();
+  moved_to_.clear();
   bool lost = false;
   alignas(inotify_event) std::array<char, kReadBytes> bytes;
   for (int round = 0; round < kReadsPerPoll; ++round) {
@@ -101,25 +109,27 @@ void InotifyFeed::take(const inotify_event& event, std::string_view name,
                        std::vector<DirectoryChange>& changes) {
   // An event of a watch that was given up since it happened has no directory any more.
   if ((event.mask & kDirectoryGone) != 0) {
-    report(event.wd, {}, false, changes);
+    report(event.wd, {}, Change::kNames, changes);
     forget(event.wd);
     return;
   }
-  report(event.wd, name, (event.mask & IN_MODIFY) != 0, changes);
+  if ((event.mask & IN_MODIFY) != 0) return report(event.wd, name, Change::kContent, changes);
+  const uint64_t key = key_of_name(event.wd, name, 0);
+  if ((event.mask & IN_MOVED_TO) != 0) moved_to_.insert(key);
+  if ((event.mask & IN_CREATE) != 0) moved_to_.erase(key);
+  // What was moved here and then deleted had another name, under which it could be seen.
+  const bool deleted = (event.mask & IN_DELETE) != 0 && !moved_to_.contains(key);
+  report(event.wd, name, deleted ? Change::kDeleted : Change::kNames, changes);
 }
 
-void InotifyFeed::report(int descriptor, std::string_view name, bool content,
+void InotifyFeed::report(int descriptor, std::string_view name, Change what,
                          std::vector<DirectoryChange>& changes) {
   const auto at = directories_.find(descriptor);
   if (at == directories_.end()) return;
-  // 64 bits of hash instead of the name: two names that collide lose one hint, until the next
-  // reconcile.
-  const uint64_t key = std::hash<std::string_view>{}(name) ^
-                       (uint64_t{static_cast<uint32_t>(descriptor)} * 2 + (content ? 1 : 0)) *
-                           0x9E37'79B9'7F4A'7C15ULL;
-  if (!reported_.insert(key).second) return;
+  if (!reported_.insert(key_of_name(descriptor, name, static_cast<uint32_t>(what))).second) return;
   for (const std::string& directory : at->second) {
-    changes.push_back({directory, std::string(name), content});
+    changes.push_back(
+        {directory, std::string(name), what == Change::kContent, what == Change::kDeleted});
   }
 }
 

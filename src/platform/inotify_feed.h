@@ -44,7 +44,8 @@ class InotifyFeed final : public DirectoryFeed {
   explicit InotifyFeed(int fd) : fd_(fd) {}
   void take(const inotify_event& event, std::string_view name,
             std::vector<DirectoryChange>& changes);
-  void report(int descriptor, std::string_view name, bool content,
+  enum class Change : uint8_t { kNames, kContent, kDeleted };
+  void report(int descriptor, std::string_view name, Change what,
               std::vector<DirectoryChange>& changes);
   void forget(int descriptor);
   void detach(const std::string& directory, int descriptor);
@@ -54,6 +55,7 @@ class InotifyFeed final : public DirectoryFeed {
   // Two names of one directory (a symbolic link) share a watch of the kernel.
   std::unordered_map<int, std::vector<std::string>> directories_;
   std::unordered_set<uint64_t> reported_;  // in this poll
+  std::unordered_set<uint64_t> moved_to_;  // the same: names that an older file was given
 };
 
 }  // namespace sluice

@@ -30,6 +30,9 @@ struct LoopIoOptions {
   std::span<const iovec> buffers;
 };
 
-class LoopIo : public Io, public FdPoller {};
+class LoopIo : public Io, public FdPoller {
+ public:
+  Result<FileOffset> next_data(FileHandle file, FileOffset from) override;
+};
 
 }  // namespace sluice

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "platform/seek_data.h"
 #include "sluice/check.h"
 
 namespace sluice {
@@ -148,14 +149,7 @@ Result<size_t> SystemDisk::read_at(FileHandle file, FileOffset offset, std::span
 }
 
 Result<FileOffset> SystemDisk::next_data(FileHandle file, FileOffset from) {
-  SLUICE_CHECK(file.valid(), "an open file");
-  const off_t found = ::lseek(file.value, from.value, SEEK_DATA);
-  if (found >= 0) return FileOffset(found);
-  if (errno == EINVAL) return from;  // a file system that knows no holes
-  if (errno != ENXIO) return Error::from_errno("seek to data");
-  auto facts = stat(file);
-  if (!facts) return facts.error();
-  return FileOffset(facts->size.value);
+  return seek_data(file, from);
 }
 
 void SystemDisk::close(FileHandle file) {

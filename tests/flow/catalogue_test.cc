@@ -24,8 +24,9 @@ std::vector<PathRules> one(const std::vector<std::string>& paths) {
 }
 
 std::string text_of(const CatalogueEvent& event) {
-  static const char* const names[] = {"appeared", "moved",      "gone",      "written",
-                                      "special",  "unreadable", "unwatched", "dir unreadable"};
+  static const char* const names[] = {"appeared",   "moved",     "gone",
+                                      "written",    "vanished",  "special",
+                                      "unreadable", "unwatched", "dir unreadable"};
   return std::string(names[static_cast<size_t>(event.kind)]) + " " + event.path;
 }
 
@@ -251,6 +252,23 @@ TEST_F(CatalogueTest, WhenWatchesRunOutTheRestIsPolled) {
   disk_.append("/l/x/a.log", "1\n");
   EXPECT_EQ(notice(), Texts{});
   EXPECT_EQ(reconcile(), Texts{"appeared /l/x/a.log"});
+}
+
+TEST_F(CatalogueTest, DSC_7_WhatVanishesUnseenIsToldApartFromWhatIsRenamedAway) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.append("/l/short.log", "1\n");
+  disk_.unlink("/l/short.log");
+  disk_.append("/l/moved.log", "1\n");
+  disk_.rename("/l/moved.log", "/l/moved.1");
+  disk_.append("/l/other", "1\n");
+  disk_.unlink("/l/other");
+  EXPECT_EQ(notice(), Texts{"vanished /l/short.log"});
+  disk_.append("/l/seen.log", "1\n");
+  EXPECT_EQ(notice(), Texts{"appeared /l/seen.log"});
+  disk_.unlink("/l/seen.log");
+  EXPECT_EQ(notice(), Texts{"gone /l/seen.log"});
 }
 
 TEST_F(CatalogueTest, NamesThatNobodyWantsCostNoLook) {

@@ -62,7 +62,7 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
   }
   void unlink(const std::string& path) {
     const NodePtr node = find(path, false);
-    erase(path);
+    erase(path, true);
     if (node->kind == FileKind::kDirectory) directory_vanished(path);
   }
   void link(const std::string& path, const std::string& other) { insert(other, find(path)); }
@@ -221,25 +221,26 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     ++node->links;
     hint(path, false);
   }
-  void erase(const std::string& path) {
+  void erase(const std::string& path, bool deleted = false) {
     const auto [directory, name] = split(path);
     const NodePtr parent = find(directory);
     --parent->children.at(name)->links;
     parent->children.erase(name);
-    hint(path, false);
+    hint(path, false, deleted);
   }
-  void hint(const std::string& path, bool content) {
+  void hint(const std::string& path, bool content, bool deleted = false) {
     if (lose_hints) return;
     const auto [directory, name] = split(path);
     const NodePtr parent = find(directory);
     // A watch follows the directory, not its name.
     for (const auto& [watched, inode] : watched_) {
-      if (parent != nullptr && parent->inode == inode) hints_.push_back({watched, name, content});
+      if (parent != nullptr && parent->inode == inode)
+        hints_.push_back({watched, name, content, deleted});
     }
   }
   void directory_vanished(const std::string& path) {
     if (!lose_hints && !quiet_directories && watched_.contains(path))
-      hints_.push_back({path, "", false});
+      hints_.push_back({path, "", false, false});
   }
 
   NodePtr root_;

@@ -26,6 +26,7 @@ namespace sluice {
 class StringIo final : public Io {
  public:
   std::map<int, std::string> files;
+  std::map<int, std::vector<std::pair<int64_t, int64_t>>> holes;  // of a file, as [begin, end)
   int64_t reads = 0;
 
   size_t reads_in_flight_max() const override { return 8; }
@@ -43,6 +44,13 @@ class StringIo final : public Io {
     std::copy_n(done_.begin(), count, done.begin());
     done_.erase(done_.begin(), done_.begin() + static_cast<ptrdiff_t>(count));
     return count;
+  }
+  Result<FileOffset> next_data(FileHandle file, FileOffset from) override {
+    const std::string& text = files[file.value];
+    for (const auto& [begin, end] : holes[file.value]) {
+      if (from.value >= begin && from.value < end) return FileOffset(end);
+    }
+    return std::min(from, FileOffset(static_cast<int64_t>(text.size())));
   }
   void wait(MonoTime) override {}
   void wake() noexcept override {}

@@ -26,15 +26,15 @@ class InotifyFeedTest : public testing::Test {
     ASSERT_TRUE(feed_->watch(scratch_.path()).ok());
   }
 
-  // "name" for a change of names, "name+" for content; sorted. inotify reports before the call
-  // that caused it returns, so there is nothing to wait for.
+  // "name" for a change of names, "name!" for a deletion, "name+" for content; sorted. inotify
+  // reports before the call that caused it returns, so there is nothing to wait for.
   std::vector<std::string> changes(const std::string& of = "") {
     std::vector<DirectoryChange> found;
     EXPECT_FALSE(feed_->poll(found));
     std::vector<std::string> names;
     for (const DirectoryChange& each : found) {
       if (of.empty() || each.directory == of)
-        names.push_back(each.name + (each.content ? "+" : ""));
+        names.push_back(each.name + (each.content ? "+" : each.deleted ? "!" : ""));
     }
     std::sort(names.begin(), names.end());
     return names;
@@ -56,6 +56,17 @@ TEST_F(InotifyFeedTest, TellsCreationAndContentApart) {
   EXPECT_EQ(changes(), Names{"log+"});
 }
 
+TEST_F(InotifyFeedTest, DSC_7_TellsADeletionFromANameThatAnotherFileWasMovedTo) {
+  scratch_.append("short", "x");
+  ASSERT_EQ(::unlink(scratch_.path("short").c_str()), 0);
+  EXPECT_EQ(changes(), (Names{"short", "short!", "short+"}));
+  scratch_.append("log", "x");
+  changes();
+  ASSERT_EQ(::rename(scratch_.path("log").c_str(), scratch_.path("log.1").c_str()), 0);
+  ASSERT_EQ(::unlink(scratch_.path("log.1").c_str()), 0);
+  EXPECT_EQ(changes(), (Names{"log", "log.1"})) << "it was seen under its older name";
+}
+
 TEST_F(InotifyFeedTest, AThousandWritesAreOneChange) {
   for (int i = 0; i < 1000; ++i) scratch_.append(i % 2 == 0 ? "a" : "b", "x");
   EXPECT_EQ(changes(), (Names{"a", "a+", "b", "b+"}));
@@ -68,7 +79,7 @@ TEST_F(InotifyFeedTest, ARenameTellsBothNames) {
   std::filesystem::rename(scratch_.path("log"), scratch_.path("log.1"));
   EXPECT_EQ(changes(), (Names{"log", "log.1"}));
   ::unlink(scratch_.path("log.1").c_str());
-  EXPECT_EQ(changes(), Names{"log.1"});
+  EXPECT_EQ(changes(), Names{"log.1!"});
 }
 
 TEST_F(InotifyFeedTest, ATruncationIsAChangeOfContent) {

@@ -38,6 +38,9 @@ class SimIo final : public Io {
   }
   bool submit(const ReadRequest& request) override;
   size_t reap(std::span<ReadDone> done) override;
+  Result<FileOffset> next_data(FileHandle file, FileOffset from) override {
+    return disk_.next_data(file, from);
+  }
   void wait(MonoTime) override {}  // the schedule waits for us
   void wake() noexcept override { waker_.wake(); }
   const char* backend() const override { return "simulated"; }

@@ -72,7 +72,7 @@ void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
       event.before = name->second.key;
       events.push_back(std::move(event));
     } else {
-      look_at_name(change.directory, change.name, events);
+      look_at_name(change, events);
     }
     return;
   }
@@ -208,8 +208,8 @@ void Catalogue::look_at_file(const std::string& path, const std::string& name,
   known.regular = true;
 }
 
-void Catalogue::look_at_name(const std::string& directory_path, const std::string& name,
-                             Events& events) {
+void Catalogue::look_at_name(const DirectoryChange& change, Events& events) {
+  const auto& [directory_path, name, content, deleted] = change;
   const std::string path = join(directory_path, name);
   std::vector<SourceId> sources = wanted_by(path);
   const bool leads_on = descends(path, false);
@@ -219,9 +219,12 @@ void Catalogue::look_at_name(const std::string& directory_path, const std::strin
     return look_at_new_directory(directory_path, name, events);
   if (leads_on) drop_subtree(path, events);
   Directory& directory = directories_.at(directory_path);
-  if (!sources.empty()) look_at_file(path, name, std::move(sources), stat, directory, events);
+  if (!sources.empty()) look_at_file(path, name, sources, stat, directory, events);
   const auto known = directory.names.find(name);
-  if (known == directory.names.end() || known->second.seen == generation_) return;
+  const bool unseen = known == directory.names.end();
+  if (unseen && deleted && !sources.empty() && !stat.ok() && is_gone(stat.error()))
+    events.push_back(trouble(Kind::kVanished, path, 0));
+  if (unseen || known->second.seen == generation_) return;
   if (stat.ok() || !is_gone(stat.error())) return;
   if (known->second.regular) forget_name(path, known->second, events);
   directory.names.erase(known);

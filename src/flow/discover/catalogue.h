@@ -35,6 +35,7 @@ struct CatalogueEvent {
     kMoved,                // `path` referred to `before`, and now to the file of `stat`
     kGone,                 // `path` referred to `before`
     kWritten,              // somebody wrote to the file `before`, known as `path`
+    kVanished,             // `path` was deleted before anybody saw what it refers to
     kNotRegular,           // `path` matches but is a FIFO, a socket, a device; said once
     kUnreadable,           // `path` cannot be examined (sys_errno); said once until it can
     kDirectoryUnwatched,   // `path` is polled: the limit of watches is reached; said once
@@ -105,7 +106,7 @@ class Catalogue {
   void look_at_hint(const DirectoryChange& change, Events& events);
   void look_again(const std::string& path, Events& events);
   void look_at_doubtful(Events& events);
-  void look_at_name(const std::string& directory, const std::string& name, Events& events);
+  void look_at_name(const DirectoryChange& change, Events& events);
   void look_at_new_directory(const std::string& directory, const std::string& name, Events& events);
   void watch(const std::string& path, Directory& directory, Events& events);
   void keep_subtree(const std::string& path);
