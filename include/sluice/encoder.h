@@ -18,6 +18,7 @@
 #include <string_view>
 
 #include "sluice/line_block.h"
+#include "sluice/record_table.h"
 #include "sluice/text_record.h"
 #include "sluice/units.h"
 
@@ -30,6 +31,13 @@ struct BodyBuffer {
   size_t size = 0;
   size_t soft_limit = 0;
   size_t capacity = 0;
+  // Where the encoder notes the end of each record; null: nobody wants to know. A body ends when
+  // there is no room for one more. REQUIRES: records_max >= kRecordsPerLineMax with a table.
+  RecordEnd* ends = nullptr;
+  uint32_t records = 0;
+  uint32_t records_max = 0;
+
+  uint32_t record_room() const { return ends == nullptr ? UINT32_MAX : records_max - records; }
 };
 
 struct EncodeStep {
@@ -55,6 +63,8 @@ class Encoder {
   // Closes a body that holds at least one record.
   virtual void finish(BodyBuffer& body) = 0;
   virtual std::string_view content_type() const = 0;
+  // What finish() puts round the records, and what lies between them.
+  virtual BodyFrame frame() const = 0;
   // The most that the records of a line of `line_bytes` with this origin can take, closing
   // included.
   virtual size_t worst_line_bytes(size_t line_bytes, const TailOrigin& origin) const = 0;

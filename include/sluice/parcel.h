@@ -4,7 +4,8 @@
 // In:      a batch that was closed and compressed by a shard.
 // Out:     the lane and the wire borrow it; it comes home to the steward with its verdict, and only
 //          then are its spans released.
-// Owns:    the compressed bytes (given back at the verdict), the spans it carries.
+// Owns:    the compressed bytes (given back at the verdict), the spans it carries, the table of its
+//          records.
 // Thread:  one at a time: shard, lane, steward, through channels. Immutable but for the lane's
 //          fields.
 // Limits:  the bytes held by a lane's parcels are credited in its LaneGauge; reads stop at the
@@ -22,6 +23,7 @@
 #include <vector>
 
 #include "sluice/ids.h"
+#include "sluice/record_table.h"
 #include "sluice/units.h"
 
 namespace sluice {
@@ -43,6 +45,8 @@ struct Parcel {
   size_t body_bytes = 0;
   std::string_view content_type;      // static storage
   std::string_view content_encoding;  // static storage, empty for identity
+  BodyFrame frame;                    // of the body before compression
+  RecordTable records;                // empty: the body cannot be cut
   std::vector<Span> spans;            // sorted by arrival; neighbours merged
   Lines lines;
   Bytes raw_bytes;      // of the log files
@@ -53,11 +57,14 @@ struct Parcel {
   bool ordered = false;
 
   // The lane's.
+  std::vector<Span> dead;  // of its spans, what is in the dead letters; one per record
   uint32_t attempts = 0;
   MonoTime not_before;
   Fate fate = Fate::kOnItsWay;
 
   std::span<const std::byte> bytes() const { return {body.get(), body_bytes}; }
+  // What it holds of its lane's credit.
+  int64_t held_bytes() const { return static_cast<int64_t>(body_bytes + records.memory_bytes()); }
 };
 
 using ParcelPtr = std::unique_ptr<Parcel>;

@@ -77,7 +77,7 @@ void Lane::take_arrivals() {
     fresh.arrival = ++arrivals_;
     ++held_parcels_;
     held_lines_ += fresh.parcel->lines.value;
-    held_bytes_ += static_cast<int64_t>(fresh.parcel->body_bytes);
+    held_bytes_ += fresh.parcel->held_bytes();
     queue_.push_back(std::exchange(fresh, {}));
   }
   if (giving_back_) give_back_waiting();
@@ -273,10 +273,11 @@ void Lane::send_home(Consignment consignment, Fate fate) {
   Parcel& parcel = *consignment.parcel;
   SLUICE_CHECK(parcel.fate == Fate::kOnItsWay, "a parcel comes home once");
   const int64_t lines = parcel.lines.value;
-  const auto bytes = static_cast<int64_t>(parcel.body_bytes);
+  const int64_t bytes = parcel.held_bytes();
   parcel.fate = fate;
   parcel.body.reset();
   parcel.body_bytes = 0;
+  parcel.records = {};
 
   --held_parcels_;
   held_lines_ -= lines;

@@ -160,6 +160,7 @@ void Shard::seal(Road& road, MonoTime now) {
   parcel->body = std::make_unique_for_overwrite<std::byte[]>(parcel->body_bytes);
   std::memcpy(parcel->body.get(), parts.compressed.data(), parcel->body_bytes);
   parcel->content_type = parts.encoder->content_type();
+  parcel->frame = parts.encoder->frame();
   parcel->content_encoding = parts.compressor->content_encoding();
 
   ShardMetrics& metrics = *parts_.metrics;
@@ -167,7 +168,7 @@ void Shard::seal(Road& road, MonoTime now) {
   metrics.encoded_bytes.add(parcel->encoded_bytes.value);
   metrics.compressed_bytes.add(static_cast<int64_t>(parcel->body_bytes));
   LaneGauge& gauge = *parts.gauge;
-  gauge.held_bytes.fetch_add(static_cast<int64_t>(parcel->body_bytes), std::memory_order_relaxed);
+  gauge.held_bytes.fetch_add(parcel->held_bytes(), std::memory_order_relaxed);
   gauge.held_lines.fetch_add(parcel->lines.value, std::memory_order_relaxed);
   gauge.held_parcels.fetch_add(1, std::memory_order_relaxed);
   SLUICE_CHECK(parts.lane->push(settings_.shard.value, std::move(parcel)),

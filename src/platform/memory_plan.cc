@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "sluice/check.h"
+#include "sluice/record_table.h"
 
 namespace sluice {
 namespace {
@@ -44,10 +45,12 @@ std::vector<MemoryTerm> fixed_terms(const PlanInput& input, int32_t buffers) {
   const auto oversize =
       static_cast<int64_t>(read_buffer_bytes(static_cast<size_t>(oversize_text(input).value)));
   Bytes bodies;
+  Bytes tables;
   Bytes codecs;
   Bytes worst_line;
   for (const PlanDestination& each : input.destinations) {
     bodies += each.batch_bytes;
+    tables += each.batch_bytes / static_cast<int64_t>(kRecordBytesLeast / sizeof(RecordEnd));
     codecs += each.codec_bytes;
     worst_line = std::max(worst_line, each.worst_line_bytes);
   }
@@ -56,6 +59,7 @@ std::vector<MemoryTerm> fixed_terms(const PlanInput& input, int32_t buffers) {
       {"read buffers", shards * buffers, Bytes(block), "reads in flight, blocks being encoded"},
       {"open bodies", shards, bodies, "one per shard and destination"},
       {"compressed bodies", shards, bodies, "the output of the codec before it is a parcel"},
+      {"records of bodies", shards, tables, "where the shortest records of an open body end"},
       {"codecs", shards, codecs, "state of the compressors"},
       {"lines decoded", input.decoded_line > Bytes(0) ? shards : 0, input.decoded_line,
        "of container logs and other encodings than UTF-8"},

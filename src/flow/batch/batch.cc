@@ -9,6 +9,7 @@
 
 #include "sluice/check.h"
 #include "sluice/planted.h"
+#include "sluice/text_record.h"
 
 namespace sluice {
 namespace {
@@ -48,6 +49,30 @@ Digest128 parcel_key(const std::vector<Span>& spans, const std::vector<Digest128
   return key;
 }
 
+Batch::Batch(BodyBuffer memory) : body_(memory) {
+  if (body_.capacity == 0) return;
+  const size_t records_max = body_.soft_limit / kRecordBytesLeast + kRecordsPerLineMax;
+  ends_ = std::make_unique_for_overwrite<RecordEnd[]>(records_max);
+  body_.ends = ends_.get();
+  body_.records = 0;
+  body_.records_max = static_cast<uint32_t>(records_max);
+}
+
+void Batch::add_run(const LineBlock& block, uint32_t first_line, Lines records) {
+  RecordRun run;
+  run.tail = block.origin->tail;
+  run.epoch = block.origin->epoch;
+  run.base = block.first_offset;
+  run.raw_begin = block.line_begin(first_line);
+  run.first = body_.records - static_cast<uint32_t>(records.value);
+  run.seed = block.origin->id_seed;
+  const bool same_file = !runs_.empty() && runs_.back().tail == run.tail;
+  run.path_begin = same_file ? runs_.back().path_begin : static_cast<uint32_t>(paths_.size());
+  run.path_bytes = static_cast<uint32_t>(block.origin->path.size());
+  if (!same_file) paths_.append(block.origin->path);
+  runs_.push_back(run);
+}
+
 void Batch::add_span(const Span& span, const Digest128& seed) {
   // Blocks of one file come mostly one behind the other, with few other files in between.
   const size_t depth = std::min(spans_.size(), kMergeDepth);
@@ -79,6 +104,11 @@ void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line,
   add_span(Span{block.origin->tail, block.origin->epoch, block.first_offset + Bytes(begin),
                 block.first_offset + Bytes(end), proof_of(block, end)},
            block.origin->id_seed);
+  if (body_.ends != nullptr) {
+    SLUICE_CHECK(body_.records > 0 && body_.ends[body_.records - 1].raw == end,
+                 "the last record ends where the lines do");
+    add_run(block, first_line, records);
+  }
   lines_ += records;
   raw_bytes_ += Bytes(end - begin);
   ordered_ = ordered_ || block.origin->ordered;
@@ -97,9 +127,15 @@ ParcelPtr Batch::seal_into_parcel(DestinationId destination, ShardId shard, Mono
   parcel->sealed_at = now;
   parcel->oldest_read_at = oldest_read_at_;
   parcel->ordered = ordered_;
+  parcel->records.runs.assign(runs_.begin(), runs_.end());
+  parcel->records.ends.assign(body_.ends, body_.ends + body_.records);
+  parcel->records.paths = paths_;
   spans_.clear();
   seeds_.clear();
+  runs_.clear();
+  paths_.clear();
   body_.size = 0;
+  body_.records = 0;
   lines_ = Lines(0);
   raw_bytes_ = Bytes(0);
   ordered_ = false;

@@ -4,8 +4,8 @@
 // In:      spans of lines that an encoder has just put into the body; the time; how busy the lane
 //          is.
 // Out:     "seal now", or the next time to ask.
-// Owns:    the body's memory (reserved once, touched as it fills), the spans and counts of its
-//          lines.
+// Owns:    the body's memory (reserved once, touched as it fills), the table of its records, the
+//          spans and counts of its lines.
 // Thread:  one shard. The rule is pure.
 // Limits:  sealed by body bytes (the encoder leaves the next line out), by lines, by age. A line
 //          larger than body_bytes_max travels alone.
@@ -17,6 +17,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "sluice/encoder.h"
@@ -38,7 +40,7 @@ MonoTime seal_time(const BatchRules& rules, MonoTime opened_at, bool lane_idle);
 class Batch {
  public:
   // `memory` is borrowed for the life of the batch; REQUIRES: as BodyBuffer says.
-  explicit Batch(BodyBuffer memory) : body_(memory) {}
+  explicit Batch(BodyBuffer memory);
 
   bool empty() const { return lines_ == Lines(0); }
   BodyBuffer& body() { return body_; }
@@ -55,8 +57,12 @@ class Batch {
 
  private:
   void add_span(const Span& span, const Digest128& seed);
+  void add_run(const LineBlock& block, uint32_t first_line, Lines records);
 
+  std::unique_ptr<RecordEnd[]> ends_;  // as many as records of the least size fill the body
   BodyBuffer body_;
+  std::vector<RecordRun> runs_;
+  std::string paths_;  // of the runs
   std::vector<Span> spans_;
   std::vector<Digest128> seeds_;  // of the spans' origins, for the key
   Lines lines_;

@@ -39,7 +39,7 @@ EncodeStep JsonEncoder::encode(const LineBlock& block, uint32_t first_line, uint
 EncodeStep JsonEncoder::encode_records(const LineBlock& block, std::span<const TextRecord> records,
                                        BodyBuffer& body) {
   SLUICE_CHECK(!records.empty(), "an encoder is given records");
-  return write_json_records(build_form(block), block.origin->id_seed, records, body);
+  return write_json_records(build_form(block), block, records, body);
 }
 
 void JsonEncoder::finish(BodyBuffer& body) {
@@ -51,6 +51,11 @@ void JsonEncoder::finish(BodyBuffer& body) {
 
 std::string_view JsonEncoder::content_type() const {
   return options_.framing == Framing::kJson ? "application/json" : "application/x-ndjson";
+}
+
+// In the lines form the newline belongs to its record.
+BodyFrame JsonEncoder::frame() const {
+  return options_.framing == Framing::kJson ? BodyFrame{"[", ",", "]"} : BodyFrame{};
 }
 
 size_t JsonEncoder::worst_line_bytes(size_t line_bytes, const TailOrigin& origin) const {

@@ -42,6 +42,7 @@ class JsonEncoder final : public Encoder {
                             BodyBuffer& body) override;
   void finish(BodyBuffer& body) override;
   std::string_view content_type() const override;
+  BodyFrame frame() const override;
   size_t worst_line_bytes(size_t line_bytes, const TailOrigin& origin) const override;
 
  private:

@@ -3,6 +3,7 @@
 
 #include <simdjson.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstring>
 #include <string_view>
@@ -119,6 +120,8 @@ EncodeStep WriteJsonLines(const RecordForm& form, const LineBlock& block, uint32
   uint8_t* out = body.data + body.size;
   uint8_t* const limit = body.data + body.soft_limit - closing;
   const uint8_t* const capacity_end = body.data + body.capacity;
+  RecordEnd* const ends = body.ends == nullptr ? nullptr : body.ends + body.records;
+  end_line = first_line + std::min(end_line - first_line, body.record_room());
   for (uint32_t line = first_line; line < end_line; ++line) {
     uint8_t* const begin = out;
     const uint8_t* text = block.bytes + block.line_begin(line);
@@ -143,14 +146,20 @@ EncodeStep WriteJsonLines(const RecordForm& form, const LineBlock& block, uint32
     }
     step.replaced_sequences += replaced;
     step.next_line = line + 1;
+    if (ends != nullptr)
+      ends[line - first_line] = {static_cast<uint32_t>(out - body.data), block.line_ends[line]};
   }
   step.records = step.next_line - first_line;
   body.size = static_cast<size_t>(out - body.data);
+  if (ends != nullptr) body.records += step.records;
   return step;
 }
 
-EncodeStep WriteJsonRecords(const RecordForm& form, const Digest128& id_seed,
+EncodeStep WriteJsonRecords(const RecordForm& form, const LineBlock& block,
                             std::span<const TextRecord> records, BodyBuffer& body) {
+  const Digest128& id_seed = block.origin->id_seed;
+  RecordEnd* const ends = body.ends == nullptr ? nullptr : body.ends + body.records;
+  const uint32_t room = body.record_room();
   const size_t closing = form.array ? 1 : 0;
   uint8_t* out = body.data + body.size;
   uint8_t* const limit = body.data + body.soft_limit - closing;
@@ -162,6 +171,7 @@ EncodeStep WriteJsonRecords(const RecordForm& form, const Digest128& id_seed,
   for (size_t i = 0; i < records.size(); ++i) {
     const TextRecord& record = records[i];
     uint8_t* const begin = out;
+    if (with_line.records == room) break;
     SLUICE_CHECK(static_cast<size_t>(capacity_end - begin) >=
                      record_bytes_max(form.prefix_bytes, record.size),
                  "a body has room for the records of one more line of any content");
@@ -175,6 +185,9 @@ EncodeStep WriteJsonRecords(const RecordForm& form, const Digest128& id_seed,
     out = append_end(form, record.partial, out);
     with_line.replaced_sequences += replaced;
     with_line.unparsed += record.unparsed ? 1 : 0;
+    if (ends != nullptr)
+      ends[with_line.records] = {static_cast<uint32_t>(out - body.data),
+                                 block.line_ends[record.line]};
     ++with_line.records;
     if (i + 1 < records.size() && records[i + 1].line == record.line) continue;
     if (out > limit && line_begin != body.data) break;
@@ -184,6 +197,7 @@ EncodeStep WriteJsonRecords(const RecordForm& form, const Digest128& id_seed,
     if (out >= limit) break;
   }
   body.size = static_cast<size_t>(line_begin - body.data);
+  if (ends != nullptr) body.records += step.records;
   return step;
 }
 
@@ -208,11 +222,11 @@ EncodeStep write_json_lines(const RecordForm& form, const LineBlock& block, uint
   return HWY_DYNAMIC_DISPATCH(WriteJsonLines)(form, block, first_line, end_line, body);
 }
 
-EncodeStep write_json_records(const RecordForm& form, const Digest128& id_seed,
+EncodeStep write_json_records(const RecordForm& form, const LineBlock& block,
                               std::span<const TextRecord> records, BodyBuffer& body) {
   SLUICE_CHECK(!records.empty(), "there is something to write");
   SLUICE_CHECK(body.size <= body.capacity && body.soft_limit > 0, "a body is within its memory");
-  return HWY_DYNAMIC_DISPATCH(WriteJsonRecords)(form, id_seed, records, body);
+  return HWY_DYNAMIC_DISPATCH(WriteJsonRecords)(form, block, records, body);
 }
 
 }  // namespace sluice

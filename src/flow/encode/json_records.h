@@ -43,8 +43,8 @@ size_t record_bytes_max(size_t prefix_bytes, size_t line_bytes);
 EncodeStep write_json_lines(const RecordForm& form, const LineBlock& block, uint32_t first_line,
                             uint32_t end_line, BodyBuffer& body);
 
-// REQUIRES: records are not empty and come from successive lines of a block with this id_seed.
-EncodeStep write_json_records(const RecordForm& form, const Digest128& id_seed,
+// REQUIRES: records are not empty and come from successive lines of the block.
+EncodeStep write_json_records(const RecordForm& form, const LineBlock& block,
                               std::span<const TextRecord> records, BodyBuffer& body);
 
 }  // namespace sluice
