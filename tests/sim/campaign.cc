@@ -1,80 +1,64 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "campaign.h"
 
-#include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <unordered_set>
 
 #include "shrink.h"
-#include "trial.h"
 
 namespace sluice::sim {
 namespace {
 
-// I9: of every hundredth seed the trace is made twice.
-constexpr uint64_t kTwiceEvery = 100;
 // Fewer schedules may miss a rare state by chance.
 constexpr uint64_t kEnoughToSeeAll = 2'000;
-
-double cpu_seconds() {
-  timespec now{};
-  clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-  return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) * 1e-9;
-}
-
-struct Totals {
-  RareCounts rare{};
-  int64_t steps = 0;
-  uint64_t twice = 0;
-  uint64_t simulated_s = 0;
-  std::unordered_set<uint64_t> traces;
-};
-
-bool same_again(uint64_t seed, const Plan& plan, uint64_t hash, Board& board) {
-  Verdict again;
-  board.run(seed, plan, false, &again);
-  if (again.hash == hash) return true;
-  board.broken = true;
-  std::snprintf(board.invariant, sizeof board.invariant, "I9 SEED");
-  std::snprintf(board.what, sizeof board.what, "two runs of one seed differ");
-  return false;
-}
-
-void show_progress(uint64_t done, uint64_t count) {
-  std::printf("\r%lu of %lu schedules", static_cast<unsigned long>(done),
-              static_cast<unsigned long>(count));
-  std::fflush(stdout);
-}
-
-bool run_all(uint64_t from, uint64_t count, Totals& totals, Board& board) {
-  const bool terminal = isatty(STDOUT_FILENO) == 1;
-  for (uint64_t seed = from; seed < from + count; ++seed) {
-    const Plan plan = draw_plan(seed);
-    Verdict verdict;
-    if (!board.run(seed, plan, false, &verdict)) return false;
-    if (seed % kTwiceEvery == 0) {
-      if (!same_again(seed, plan, verdict.hash, board)) return false;
-      ++totals.twice;
-    }
-    totals.traces.insert(verdict.hash);
-    totals.steps += verdict.steps;
-    totals.simulated_s += static_cast<uint64_t>(verdict.ended.value / 1'000'000'000 - 1000);
-    for (size_t i = 0; i < totals.rare.size(); ++i) totals.rare[i] += verdict.rare[i];
-    if (terminal && (seed - from) % 50 == 0) show_progress(seed - from, count);
-  }
-  if (terminal) std::printf("\r");
-  return true;
-}
+// Who does not sit at a terminal hears of a campaign twenty times.
+constexpr uint64_t kReports = 20;
+// More would only hide the first ones.
+constexpr size_t kListedMax = 50;
 
 // Nothing brings it about: two contents have to begin alike by chance.
 constexpr Rare kByChance = Rare::kTwin;
 
+unsigned long ul(uint64_t value) {
+  return static_cast<unsigned long>(value);
+}
+
+class Progress {
+ public:
+  explicit Progress(uint64_t count)
+      : count_(count), every_(std::max<uint64_t>(count / kReports, 5'000)) {}
+
+  void show(const Totals& totals) {
+    const uint64_t done = totals.tally.schedules + totals.broken.size();
+    const double s = seconds();
+    const double rate = s > 0 ? static_cast<double>(done - totals.resumed) / s : 0;
+    if (!terminal_ && done < next_) return;
+    next_ = done + every_;
+    std::printf("%s%lu of %lu schedules, %.0f/s, %zu broken%s", terminal_ ? "\r" : "", ul(done),
+                ul(count_), rate, totals.broken.size(), terminal_ ? "  " : "\n");
+    std::fflush(stdout);
+  }
+  void end() const {
+    if (terminal_) std::printf("\n");
+  }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count();
+  }
+
+ private:
+  const bool terminal_ = isatty(STDOUT_FILENO) == 1;
+  const std::chrono::steady_clock::time_point started_ = std::chrono::steady_clock::now();
+  const uint64_t count_, every_;
+  uint64_t next_ = every_;
+};
+
 // Returns whether each state was reached; prints how often.
 bool print_rare(const RareCounts& rare) {
   bool all = true;
+  std::printf("Rare states:\n");
   for (size_t i = 0; i < rare.size(); ++i) {
     const bool missed = rare[i] == 0 && static_cast<Rare>(i) != kByChance;
     std::printf("  %12ld  %s%s\n", static_cast<long>(rare[i]), name_of(static_cast<Rare>(i)),
@@ -84,22 +68,36 @@ bool print_rare(const RareCounts& rare) {
   return all;
 }
 
-void print_figures(uint64_t from, uint64_t count, const Totals& totals, double took, double cpu) {
-  const auto schedules = static_cast<double>(count);
-  std::printf("%lu schedules, seeds %lu to %lu: all promises held\n",
-              static_cast<unsigned long>(count), static_cast<unsigned long>(from),
-              static_cast<unsigned long>(from + count - 1));
-  std::printf("  %zu distinct traces; %lu seeds run twice, the same both times\n",
-              totals.traces.size(), static_cast<unsigned long>(totals.twice));
-  std::printf("  %ld steps, %lu hours of simulated time\n", static_cast<long>(totals.steps),
-              static_cast<unsigned long>(totals.simulated_s / 3600));
-  std::printf("  %.0f seeds/s, %.2f ms CPU per schedule\n", schedules / took,
-              cpu * 1e3 / schedules);
+void print_figures(const Wanted& wanted, Totals& totals, double took) {
+  std::sort(totals.traces.begin(), totals.traces.end());
+  const auto distinct = std::unique(totals.traces.begin(), totals.traces.end());
+  const Tally& tally = totals.tally;
+  const uint64_t all = tally.schedules + totals.broken.size();
+  std::printf("%lu schedules, seeds %lu to %lu: %s\n", ul(all), ul(wanted.from),
+              ul(wanted.from + wanted.count - 1),
+              totals.broken.empty() ? "all promises held" : "promises were broken");
+  if (totals.resumed > 0) std::printf("  %lu of them from the journal\n", ul(totals.resumed));
+  std::printf("  %ld distinct traces; %lu seeds run twice, the same both times\n",
+              static_cast<long>(distinct - totals.traces.begin()), ul(tally.twice));
+  std::printf("  %ld steps, %ld hours of simulated time\n", static_cast<long>(tally.steps),
+              static_cast<long>(tally.simulated_s / 3600));
+  // A seed that was run twice is two schedules of work.
+  std::printf("  %.0f schedules/s in %zu process(es), %.2f ms CPU per schedule\n",
+              static_cast<double>(all - totals.resumed) / took, wanted.jobs,
+              totals.cpu_s * 1e3 / static_cast<double>(std::max<uint64_t>(1, all + tally.twice)));
 }
 
 void print_broken(const Trial& trial) {
-  std::printf("seed %lu, step %ld: %s: %s\n", static_cast<unsigned long>(trial.seed),
-              static_cast<long>(trial.step), trial.invariant.c_str(), trial.what.c_str());
+  std::printf("seed %lu, step %ld: %s: %s\n", ul(trial.seed), static_cast<long>(trial.step),
+              trial.invariant.c_str(), trial.what.c_str());
+}
+
+int list_broken(const std::vector<Trial>& broken) {
+  for (size_t i = 0; i < std::min(broken.size(), kListedMax); ++i) print_broken(broken[i]);
+  if (broken.size() > kListedMax) std::printf("and %zu more\n", broken.size() - kListedMax);
+  std::printf("%zu broken promises; `scripts/sim SEED --shrink` tells the shortest trace of one\n",
+              broken.size());
+  return 1;
 }
 
 }  // namespace
@@ -111,9 +109,8 @@ int tell(uint64_t seed) {
   const Trial trial = try_apart([&](Board& board) {
     if (board.run(seed, plan, true, &verdict))
       std::printf("seed %lu: all promises held; %ld steps, %.1f s simulated, trace %016lx\n",
-                  static_cast<unsigned long>(seed), static_cast<long>(verdict.steps),
-                  static_cast<double>(verdict.ended.value) * 1e-9 - 1000,
-                  static_cast<unsigned long>(verdict.hash));
+                  ul(seed), static_cast<long>(verdict.steps),
+                  static_cast<double>(verdict.ended.value) * 1e-9 - 1000, ul(verdict.hash));
   });
   if (!trial.good) print_broken(trial);
   return trial.good ? 0 : 1;
@@ -123,7 +120,7 @@ int tell_shortest(uint64_t seed) {
   const Plan plan = draw_plan(seed);
   const Trial first = try_schedule(seed, plan, false);
   if (first.good) {
-    std::printf("seed %lu: all promises held\n", static_cast<unsigned long>(seed));
+    std::printf("seed %lu: all promises held\n", ul(seed));
     return 0;
   }
   print_broken(first);
@@ -136,61 +133,27 @@ int tell_shortest(uint64_t seed) {
   return 1;
 }
 
-int run_campaign(uint64_t from, uint64_t count) {
-  bool reached_all = true;
-  const Trial trial = try_apart([&](Board& board) {
-    const auto started = std::chrono::steady_clock::now();
-    Totals totals;
-    if (!run_all(from, count, totals, board)) return;
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
-    print_figures(from, count, totals, took.count(), cpu_seconds());
-    std::printf("Rare states:\n");
-    reached_all = print_rare(totals.rare);
-    if (reached_all || count < kEnoughToSeeAll) return;
-    board.broken = true;
-    std::snprintf(board.invariant, sizeof board.invariant, "RARE");
-    std::printf("A state was never reached: these schedules prove less than they should.\n");
-  });
-  if (trial.good) return 0;
-  if (trial.invariant == "RARE") return 1;
-  std::printf("%s", isatty(STDOUT_FILENO) == 1 ? "\n" : "");
-  if (trial.invariant != "I9 SEED") return tell_shortest(trial.seed);
-  print_broken(trial);
-  return 1;
-}
-
-int run_planted(Planted only, uint64_t schedules) {
-#ifdef SLUICE_PLANTED_BUGS
-  size_t bugs = 0, missed = 0;
-  std::printf("%-32s %8s %8s  %s\n", "bug", "schedule", "step", "found by");
-  for (size_t i = 1; i < kPlantedNames.size(); ++i) {
-    if (only != Planted::kNothing && only != static_cast<Planted>(i)) continue;
-    const Trial trial = try_apart([&](Board& board) {
-      g_planted = static_cast<Planted>(i);
-      for (uint64_t seed = 1; seed <= schedules; ++seed) {
-        if (!board.run(seed, draw_plan(seed), false)) return;
-      }
-    });
-    ++bugs;
-    if (trial.good) ++missed;
-    if (trial.good) {
-      std::printf("%-32s %8s %8s  NOT FOUND\n", kPlantedNames[i], "-", "-");
-    } else {
-      std::printf("%-32s %8lu %8ld  %s: %.110s\n", kPlantedNames[i],
-                  static_cast<unsigned long>(trial.seed), static_cast<long>(trial.step),
-                  trial.invariant.c_str(), trial.what.c_str());
-    }
-    std::fflush(stdout);
+int run_campaign(const Wanted& wanted) {
+  Progress progress(wanted.count);
+  Result<Totals> done = run_chunks(wanted, [&](const Totals& totals) { progress.show(totals); });
+  if (!done) {
+    std::fprintf(stderr, "sluice-sim: %s\n", done.error().message().c_str());
+    return 2;
   }
-  std::printf("%zu planted bugs, %zu found within %lu schedules each\n", bugs, bugs - missed,
-              static_cast<unsigned long>(schedules));
-  return missed == 0 ? 0 : 1;
-#else
-  (void)only;
-  (void)schedules;
-  std::fprintf(stderr, "sluice-sim: this build has no planted bugs; use scripts/sim --planted\n");
-  return 2;
-#endif
+  progress.end();
+  Totals& totals = *done;
+  if (!totals.broken.empty() && !wanted.keep_going) {
+    const Trial& first = totals.broken.front();
+    if (first.invariant != "I9 SEED") return tell_shortest(first.seed);
+    print_broken(first);
+    return 1;
+  }
+  print_figures(wanted, totals, progress.seconds());
+  const bool reached_all = print_rare(totals.tally.rare);
+  if (!totals.broken.empty()) return list_broken(totals.broken);
+  if (reached_all || wanted.count < kEnoughToSeeAll) return 0;
+  std::printf("A state was never reached: these schedules prove less than they should.\n");
+  return 1;
 }
 
 }  // namespace sluice::sim

@@ -4,11 +4,15 @@
 //   sluice-sim SEED                       one schedule, told step by step
 //   sluice-sim SEED --shrink              the shortest trace of the promise that it breaks
 //   sluice-sim --campaign N [--from SEED] N schedules; the first broken promise ends it
+//     --jobs J                              in so many processes
+//     --keep-going                          lists all seeds that break a promise
+//     --journal FILE                        goes on where a campaign with this journal was ended
 //   sluice-sim --planted [--schedules N]  every planted bug must be found (its own build)
 //   --bug NAME                            with any of these: with this planted bug
 //
 // Exit: 0 all promises held, 1 one was broken or a planted bug not found, 2 the command line is
 // wrong.
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <optional>
@@ -19,9 +23,11 @@
 namespace sluice::sim {
 namespace {
 
+constexpr uint64_t kJobsMax = 64;
+
 struct Wishes {
-  std::optional<uint64_t> seed, campaign;
-  uint64_t from = 1;
+  std::optional<uint64_t> seed;
+  Wanted campaign;
   uint64_t schedules = 50'000;
   bool shrink = false;
   bool planted = false;
@@ -29,9 +35,10 @@ struct Wishes {
 };
 
 int usage() {
-  std::fprintf(stderr,
-               "usage: sluice-sim SEED [--shrink] | --campaign N [--from SEED] | --planted "
-               "[--schedules N]\n       --bug NAME\n");
+  std::fprintf(
+      stderr,
+      "usage: sluice-sim SEED [--shrink] | --campaign N [--from SEED] [--jobs J] [--keep-going]"
+      " [--journal FILE]\n       | --planted [--schedules N]\n       --bug NAME\n");
   return 2;
 }
 
@@ -55,25 +62,31 @@ bool parse_wishes(int argc, char** argv, Wishes& wishes) {
       wishes.shrink = true;
     } else if (word == "--planted") {
       wishes.planted = true;
+    } else if (word == "--keep-going") {
+      wishes.campaign.keep_going = true;
     } else if (parse(word, number)) {
       wishes.seed = number;
     } else if (i + 1 == argc) {
       return false;
     } else if (word == "--bug") {
       if (!parse_bug(argv[++i], wishes.bug)) return false;
-    } else if (!parse(argv[++i], number)) {
+    } else if (word == "--journal") {
+      wishes.campaign.journal = argv[++i];
+    } else if (!parse(argv[++i], number) || number == 0) {
       return false;
     } else if (word == "--campaign") {
-      wishes.campaign = number;
+      wishes.campaign.count = number;
     } else if (word == "--from") {
-      wishes.from = number;
+      wishes.campaign.from = number;
+    } else if (word == "--jobs") {
+      wishes.campaign.jobs = std::min<uint64_t>(number, kJobsMax);
     } else if (word == "--schedules") {
       wishes.schedules = number;
     } else {
       return false;
     }
   }
-  return int{wishes.seed.has_value()} + int{wishes.campaign.has_value()} + int{wishes.planted} == 1;
+  return int{wishes.seed.has_value()} + int{wishes.campaign.count > 0} + int{wishes.planted} == 1;
 }
 
 int run(int argc, char** argv) {
@@ -85,7 +98,7 @@ int run(int argc, char** argv) {
 #else
   if (wishes.bug != Planted::kNothing) return run_planted(wishes.bug, 0);  // says why not
 #endif
-  if (wishes.campaign) return run_campaign(wishes.from, *wishes.campaign);
+  if (wishes.campaign.count > 0) return run_campaign(wishes.campaign);
   return wishes.shrink ? tell_shortest(*wishes.seed) : tell(*wishes.seed);
 }
 

@@ -2,6 +2,8 @@
 #include "trial.h"
 
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -59,10 +61,11 @@ void give_cpu_time() {
 std::string read_all(int from) {
   std::string text;
   std::array<char, 512> part{};
+  off_t at = 0;
   ssize_t bytes = 0;
-  while ((bytes = read(from, part.data(), part.size())) != 0) {
-    if (bytes > 0) text.append(part.data(), static_cast<size_t>(bytes));
-    if (bytes < 0 && errno != EINTR) break;
+  while ((bytes = pread(from, part.data(), part.size(), at)) > 0) {
+    text.append(part.data(), static_cast<size_t>(bytes));
+    at += bytes;
   }
   while (!text.empty() && text.back() == '\n') text.pop_back();
   return text;
@@ -99,32 +102,57 @@ bool Board::run(uint64_t its_seed, const Plan& plan, bool tells, Verdict* verdic
   return good;
 }
 
-Trial try_apart(const std::function<void(Board&)>& work) {
-  void* memory =
-      mmap(nullptr, sizeof(Board), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  SLUICE_CHECK(memory != MAP_FAILED, "a page of memory");
-  Board& board = *new (memory) Board;
-  int ends[2] = {};
-  SLUICE_CHECK(pipe(ends) == 0, "a pipe for the words of a failed check");
+void* shared_memory(size_t room) {
+  void* memory = mmap(nullptr, room, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  SLUICE_CHECK(memory != MAP_FAILED, "memory that processes share");
+  return memory;
+}
+
+Apart::Apart(const std::function<void(Board&)>& work)
+    : board_(new (shared_memory(sizeof(Board))) Board),
+      errors_(memfd_create("errors", MFD_CLOEXEC)) {
+  SLUICE_CHECK(errors_ >= 0, "a place for the words of a failed check");
   std::fflush(stdout);
-  const pid_t child = fork();
-  SLUICE_CHECK(child >= 0, "a process for the trial");
-  if (child == 0) be_child(board, ends[1], work);
-  close(ends[1]);
-  const std::string said = read_all(ends[0]);
-  close(ends[0]);
-  while (waitpid(child, nullptr, 0) < 0 && errno == EINTR) {
+  const pid_t parent = getpid();
+  child_ = fork();
+  SLUICE_CHECK(child_ >= 0, "a process for the trial");
+  if (child_ != 0) return;
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
+  if (getppid() != parent) std::_Exit(1);
+  be_child(*board_, errors_, work);
+}
+
+Apart::~Apart() {
+  if (child_ > 0) {
+    kill(child_, SIGKILL);
+    waitpid(child_, nullptr, 0);
   }
-  Trial trial{!board.broken && board.ended,
-              board.seed,
-              board.step,
-              board.lines,
-              board.invariant,
-              board.what};
-  if (!trial.good && !board.broken) trial.invariant = "CHECK";
+  close(errors_);
+  munmap(board_, sizeof(Board));
+}
+
+Trial Apart::result() {
+  rusage used{};
+  while (wait4(child_, nullptr, 0, &used) < 0 && errno == EINTR) {
+  }
+  child_ = -1;
+  const std::string said = read_all(errors_);
+  Trial trial;
+  trial.good = !board_->broken && board_->ended;
+  trial.seed = board_->seed;
+  trial.step = board_->step;
+  trial.lines = board_->lines;
+  trial.invariant = board_->invariant;
+  trial.what = board_->what;
+  for (const timeval& time : {used.ru_utime, used.ru_stime})
+    trial.cpu_s += static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) * 1e-6;
+  if (!trial.good && !board_->broken) trial.invariant = "CHECK";
   if (trial.invariant == "CHECK" && !said.empty()) trial.what = said;
-  munmap(memory, sizeof(Board));
   return trial;
+}
+
+Trial try_apart(const std::function<void(Board&)>& work) {
+  return Apart(work).result();
 }
 
 Trial try_schedule(uint64_t seed, const Plan& plan, bool tells) {

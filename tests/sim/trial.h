@@ -2,15 +2,17 @@
 // trial.h — schedules in a process of their own, so that a failed check ends only that one.
 //
 // In:      work that runs schedules and writes on the board which one it is at.
-// Out:     a Trial: whether a promise was broken, in which seed and step, how, and how long the
-//          trace was until then. A failed SLUICE_CHECK and a schedule that never ends are broken
-//          promises like others.
-// Owns:    the child process, for the time of the call.
+// Out:     a Trial: whether a promise was broken, in which seed and step, how, how long the trace
+//          was until then, and what it cost. A failed SLUICE_CHECK and a schedule that never ends
+//          are broken promises like others.
+// Owns:    the child process, which does not outlive its Apart nor its parent.
 // Thread:  one.
 // Limits:  a schedule gets kCpuMax of CPU; they take milliseconds.
 // Why so:  bugs end programs. Who looks for the shortest trace of one, or for thirty planted ones,
 //          must survive it a thousand times.
 #pragma once
+
+#include <sys/types.h>
 
 #include <cstdint>
 #include <functional>
@@ -26,6 +28,7 @@ struct Trial {
   int64_t step = 0;
   int64_t lines = 0;  // of the trace
   std::string invariant, what;
+  double cpu_s = 0;  // of the child
 };
 
 // The memory that parent and child share.
@@ -43,8 +46,28 @@ class Board {
   char what[600] = {};
 };
 
-// Forks; the child does `work` and ends. What it prints goes where it goes; its errors are kept for
+// One child that does `work` and ends. What it prints goes where it goes; its errors are kept for
 // the report.
+class Apart {
+ public:
+  explicit Apart(const std::function<void(Board&)>& work);
+  ~Apart();
+  Apart(const Apart&) = delete;
+  Apart& operator=(const Apart&) = delete;
+
+  pid_t child() const { return child_; }
+  // Waits until it has ended. Once.
+  Trial result();
+
+ private:
+  Board* board_;
+  int errors_ = -1;
+  pid_t child_ = -1;
+};
+
+// `room` bytes of zeros that children will share with their parent. Never given back.
+void* shared_memory(size_t room);
+
 Trial try_apart(const std::function<void(Board&)>& work);
 Trial try_schedule(uint64_t seed, const Plan& plan, bool tells);
 
