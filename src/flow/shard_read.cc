@@ -49,6 +49,8 @@ void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
     parts_.metrics->read_errors.add();
     seat.tail.read_failed(now);
     report(ShardReport::Kind::kTrouble, seat.tail, Bytes(0), -done.result);
+  } else if (flight.wish.asks_for_end) {
+    seat.tail.told_end(done.result == 0, now);
   } else {
     kept = take_text(seat, buffer, flight.wish, static_cast<size_t>(done.result), now, wall);
   }

@@ -82,5 +82,33 @@ TEST(ShardProgress, ReadsOtherFilesAndSleepsWhileALongLineWaitsForItsBuffer) {
   EXPECT_LE(at_once, 2);
 }
 
+// A bad sector, a network: reads end in the same place again and again, and the file goes on.
+TEST(ShardProgress, TakesNoEarlyEndOfReadsForTheUnfinishedLastLineOfARotatedFile) {
+  ShardStand stand({});
+  stand.adopt(1, "one\ntwo\n");
+  stand.io.visible[1] = 6;
+  stand.order(ShardOrder::Kind::kRotated, 1);
+  for (int i = 0; i < 1'000; ++i) {
+    (void)stand.turn_after(20_ms);
+    stand.deliver();
+  }
+  EXPECT_EQ(stand.acked[1], FileOffset(4));
+  EXPECT_EQ(stand.metrics.partial_lines.get(), 0);
+  stand.io.visible.clear();
+  for (int i = 0; i < 10; ++i) {
+    (void)stand.turn_after(20_ms);
+    stand.deliver();
+  }
+  EXPECT_EQ(stand.acked[1], FileOffset(8));
+  stand.io.files[1] += "last";
+  stand.order(ShardOrder::Kind::kWake, 1);
+  for (int i = 0; i < 1'000; ++i) {
+    (void)stand.turn_after(20_ms);
+    stand.deliver();
+  }
+  EXPECT_EQ(stand.acked[1], FileOffset(12)) << "a real one is taken";
+  EXPECT_EQ(stand.metrics.partial_lines.get(), 1);
+}
+
 }  // namespace
 }  // namespace sluice

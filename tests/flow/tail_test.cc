@@ -99,9 +99,45 @@ TEST(Tail, TheUnfinishedLineOfARotatedFileIsFlushedAfterItsGraceAndNotBefore) {
   tail.reached_end(5, MonoTime(0) + 4_s);
   EXPECT_EQ(tail.mode(), TailMode::kHot) << "it must not fall asleep before its line is out";
   tail.tick(MonoTime(0) + 6_s);
+  const ReadWish question = tail.begin_read(MonoTime(0) + 6_s);
+  EXPECT_TRUE(question.asks_for_end);
+  EXPECT_FALSE(question.flush_unfinished);
+  EXPECT_EQ(question.offset, FileOffset(5));
+  tail.told_end(true, MonoTime(0) + 6_s);
   const ReadWish wish = tail.begin_read(MonoTime(0) + 6_s);
   EXPECT_TRUE(wish.flush_unfinished);
   EXPECT_EQ(wish.unfinished_bytes, 5U) << "what was written since has a grace of its own";
+}
+
+TEST(Tail, AnUnfinishedLineBehindWhichThereIsMoreIsNotFlushed) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.reached_end(5, MonoTime(0));
+  tail.rotated(MonoTime(0));
+  ASSERT_TRUE(tail.begin_read(MonoTime(0) + 6_s).asks_for_end);
+  tail.told_end(false, MonoTime(0) + 6_s);
+  ASSERT_EQ(tail.mode(), TailMode::kReady);
+  const ReadWish wish = tail.begin_read(MonoTime(0) + 6_s);
+  EXPECT_FALSE(wish.asks_for_end || wish.flush_unfinished) << "what lies there is read first";
+  tail.reached_end(5, MonoTime(0) + 6_s);
+  tail.tick(MonoTime(0) + 12_s);
+  EXPECT_TRUE(tail.begin_read(MonoTime(0) + 12_s).asks_for_end) << "and asked for again";
+}
+
+TEST(Tail, TheEndIsAskedForAgainAfterAHint) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.reached_end(5, MonoTime(0));
+  tail.rotated(MonoTime(0));
+  ASSERT_TRUE(tail.begin_read(MonoTime(0) + 6_s).asks_for_end);
+  tail.wake(MonoTime(0) + 6_s);
+  tail.told_end(true, MonoTime(0) + 6_s);
+  (void)tail.begin_read(MonoTime(0) + 6_s);
+  tail.reached_end(5, MonoTime(0) + 6_s);
+  tail.tick(MonoTime(0) + 12_s);
+  const ReadWish wish = tail.begin_read(MonoTime(0) + 12_s);
+  EXPECT_TRUE(wish.asks_for_end);
+  EXPECT_FALSE(wish.flush_unfinished);
 }
 
 TEST(Tail, AnOrderedTailWaitsForItsAckAndARewindReadsTheRestAgain) {

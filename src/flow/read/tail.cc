@@ -35,11 +35,18 @@ ReadWish Tail::begin_read(MonoTime now) {
   mode_ = TailMode::kReading;
   woken_ = false;
   ReadWish wish;
+  const bool rested = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
+                                      planted(Planted::kPartialWithoutGrace));
+  wish.asks_for_end =
+      rested && unfinished_bytes_ > 0 && !end_is_certain_ && probe_at_ == 0 && !oversize_;
+  if (wish.asks_for_end) {
+    wish.offset = seen_end();
+    return wish;
+  }
   wish.offset = position_ - Bytes(marker_.size - probe_at_);
   wish.marker_bytes = marker_.size - probe_at_;
   wish.oversize = oversize_;
-  wish.flush_unfinished = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
-                                          planted(Planted::kPartialWithoutGrace));
+  wish.flush_unfinished = rested && end_is_certain_;
   wish.unfinished_bytes = unfinished_bytes_;
   return wish;
 }
@@ -65,7 +72,7 @@ void Tail::took(Bytes bytes, std::span<const uint8_t> before, MonoTime now) {
   SLUICE_CHECK(bytes > Bytes(0) && int64_t(before.size()) >= bytes.value, "a cut moves forward");
   remember(before);
   position_ += bytes;
-  unfinished_bytes_ = 0;
+  set_unfinished(0);
   last_growth_ = now;
   oversize_ = false;
   const bool waits = origin_->ordered && !planted(Planted::kOrderedWithoutAck);
@@ -75,7 +82,7 @@ void Tail::took(Bytes bytes, std::span<const uint8_t> before, MonoTime now) {
 void Tail::reached_end(size_t unfinished_bytes, MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading || mode_ == TailMode::kReady, "an end follows a read");
   if (unfinished_bytes > unfinished_bytes_) last_growth_ = now;
-  unfinished_bytes_ = unfinished_bytes;
+  set_unfinished(unfinished_bytes);
   oversize_ = false;
   rest(now);
 }
@@ -116,6 +123,18 @@ void Tail::read_short(size_t bytes) {
   probe_at_ = probe_at_ > 0 ? 0 : static_cast<uint32_t>(bytes);
 }
 
+// What lies behind belongs to the unfinished line, or ends it: its grace begins anew.
+void Tail::told_end(bool file_ends, MonoTime now) {
+  read_void();
+  end_is_certain_ = file_ends && !woken_;
+  if (!file_ends) last_growth_ = now;
+}
+
+void Tail::set_unfinished(size_t bytes) {
+  if (bytes != unfinished_bytes_) end_is_certain_ = false;
+  unfinished_bytes_ = bytes;
+}
+
 Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can find other content");
   SLUICE_CHECK(origin->epoch > origin_->epoch, "epochs grow");
@@ -125,7 +144,7 @@ Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   position_ = FileOffset(0);
   probe_at_ = 0;
   marker_ = Marker{};
-  unfinished_bytes_ = 0;
+  set_unfinished(0);
   oversize_ = false;
   last_growth_ = now;
   mode_ = TailMode::kReady;
@@ -136,11 +155,13 @@ void Tail::rewind(FileOffset position, std::span<const uint8_t> before) {
   SLUICE_CHECK(mode_ == TailMode::kAwaitAck, "only ordered tails are rewound");
   SLUICE_CHECK(position < position_, "a rewind goes back");
   position_ = position;
+  end_is_certain_ = false;
   remember(before);
 }
 
 void Tail::wake(MonoTime now) {
   last_growth_ = now;
+  end_is_certain_ = false;
   if (mode_ == TailMode::kCold || mode_ == TailMode::kHot) mode_ = TailMode::kReady;
   if (mode_ == TailMode::kReading) woken_ = true;
 }

@@ -10,6 +10,8 @@
 //          so a file that was truncated and has regrown past the position is noticed by the read
 //          itself. Content that repeats the very same bytes there cannot be told apart (docs say
 //          so).
+//          A read that ends early looks like the end of the file. So before the unfinished last
+//          line of a rotated file is taken, a read behind it must find nothing.
 // Fails:   a failed read pauses the tail for retry_delay and is reported; it is never given up.
 // Why so:  a position and a marker are the whole memory of a file. Unfinished lines, rotation and
 //          stop need no state of their own, because what was not shipped is read again.
@@ -50,6 +52,8 @@ struct ReadWish {
   // just these bytes of it and no more.
   bool flush_unfinished = false;
   size_t unfinished_bytes = 0;
+  // Only asks whether the file ends behind the bytes that were seen: reads there, no marker.
+  bool asks_for_end = false;
 };
 
 // What the first bytes of a read say about the content.
@@ -93,6 +97,8 @@ class Tail {
   // Fewer bytes came than are known to lie there: the next read begins behind them. Only if it
   // finds the end is the file shorter than it was.
   void read_short(size_t bytes);
+  // The answer to a wish that asks for the end.
+  void told_end(bool file_ends, MonoTime now);
 
   // Begins the next epoch at offset 0; ends the read. Returns the bytes known to be there and not
   // taken.
@@ -116,6 +122,7 @@ class Tail {
  private:
   void remember(std::span<const uint8_t> before);
   void rest(MonoTime now);
+  void set_unfinished(size_t bytes);
 
   // Constant after construction.
   const TailId id_;
@@ -129,6 +136,7 @@ class Tail {
   Marker marker_;
   uint32_t probe_at_ = 0;  // of the marker; not 0: the next read only asks whether the file ends
   size_t unfinished_bytes_ = 0;
+  bool end_is_certain_ = false;  // a read behind the unfinished bytes found nothing
   MonoTime last_growth_;
   MonoTime paused_until_{0};
   TailMode mode_ = TailMode::kReady;
