@@ -280,6 +280,7 @@ class Steward {
   // steward_checkpoint.cc: what is stored.
   Result<void> store_now();
   RowUpdate update_row(FollowedTail& tail);
+  void end_row(FollowedTail& tail);
   void restart_row(FollowedTail& tail);
   void rows_changed();
   void mark_dirty(FollowedTail& tail);

@@ -276,6 +276,9 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
     return unreadable;
   }
   follow_without_name(file);
+  // A destination without a row: the disk failed when it was due, and the agent ended before it
+  // tried again.
+  serve_sources(file, file.path, false);
   return true;
 }
 

@@ -81,6 +81,22 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   return RowUpdate::kDone;
 }
 
+// The content was replaced, and no shard is left to find out. The row gets what was delivered of
+// the old one: who compares it with the file will see another content, even where the position that
+// was stored last lies in a part that both have, and begin the next epoch. In the same epoch the
+// new lines would get the ids of those that lay there before.
+void Steward::end_row(FollowedTail& tail) {
+  CheckpointRow row = rows_.at(tail.row);
+  const FileOffset committed = tail.window.committed();
+  row.ledger = tail.ledger.stored(committed);
+  row.epoch = tail.window.epoch();
+  row.offset = committed;
+  row.marker_bytes = static_cast<uint32_t>(std::min<int64_t>(committed.value, Marker::kBytesMax));
+  row.marker_hash = tail.window.proof();
+  row.updated = wall_;
+  rows_.put(row);
+}
+
 // The content was replaced: what the row proves is over.
 void Steward::restart_row(FollowedTail& tail) {
   CheckpointRow row = rows_.at(tail.row);
@@ -102,6 +118,8 @@ void Steward::restart_row(FollowedTail& tail) {
   row.updated = wall_;
   rows_.put(row);
   tail.marks.clear();
+  tail.rest_end = FileOffset(0);  // it spoke of the old content
+  tail.rest_unfinished = Bytes(0);
   mark_dirty(tail);
 }
 

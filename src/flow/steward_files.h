@@ -58,7 +58,12 @@ struct FollowedTail {
   FileOffset told_end{};      // how far the shard had read when it was asked last
   int32_t trouble_errno = 0;  // of the last read that failed
 
-  bool acked_to(Bytes size) const { return window.committed() - FileOffset(0) >= size; }
+  // Nothing of the file is missing, nor under way: a file that was just truncated is small, and
+  // lines of what it held may still be on the road.
+  bool acked_to(Bytes size) const {
+    return window.committed() - FileOffset(0) >= size &&
+           window.committed() + rest_unfinished >= rest_end;
+  }
   // At rest, and nothing is missing but the end of the last line.
   bool can_rest(Bytes size) const {
     return acked_to(size) || (!hot && rest_end == FileOffset(size.value) &&

@@ -66,6 +66,7 @@ void Steward::tail_new_epoch(const ShardReport& report) {
                    {{"path", file.path}, {"missed_bytes", std::to_string(missed.value)}});
   if (tail->window.start_epoch(report.epoch)) restart_row(*tail);
   mark_dirty(*tail);
+  if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
 }
 
 void Steward::tail_trouble(const ShardReport& report) {
@@ -234,7 +235,11 @@ void Steward::tail_released(const ShardReport& report) {
 Steward::RowUpdate Steward::update_rows(FollowedFile& file) {
   if (!look_at(file)) return RowUpdate::kUnreadable;
   RowUpdate worst = RowUpdate::kDone;
-  for (TailId id : file.tails) worst = std::max(worst, update_row(files_.at(id)));
+  for (TailId id : file.tails) {
+    const RowUpdate updated = update_row(files_.at(id));
+    if (updated == RowUpdate::kReplaced) end_row(files_.at(id));
+    worst = std::max(worst, updated);
+  }
   return worst;
 }
 

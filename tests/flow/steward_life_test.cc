@@ -46,6 +46,76 @@ TEST_F(StewardLifeTest, DEL_1_UnlinkedWhileItMakesRoomForAnotherItIsStillHeard) 
   EXPECT_EQ(lines("/l/b.log"), LineList{"b\n"}) << "the unlinked file gave way in the end";
 }
 
+// Cut behind the position that was stored last, so that the row fits the new content, too.
+TEST_F(StewardLifeTest, CutWhileItMakesRoomForAnotherItsNewLinesGetIdsOfTheirOwn) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.open_files_max = 1;
+  settings.checkpoint_interval = 3'600_s;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "one\n");
+  stand().start();
+  stand().run(1_s);
+  disk_.append("/l/a.log", "two\n");
+  stand().run(3_s);
+  stand().reports().slow = true;
+  disk_.append("/l/b.log", "b\n");
+  for (int i = 0; i < 100 && stand().shard_tails(0) + stand().shard_tails(1) > 0; ++i) {
+    stand().reports().let_through();  // all but the last word, that it was released
+    stand().run(100_ms);
+  }
+  disk_.overwrite("/l/a.log", "one\nTWO\n");
+  disk_.append("/l/a.log", "three\n");
+  stand().reports().slow = false;
+  stand().reports().let_through();
+  stand().run(10_s);
+  EXPECT_EQ(lines(), (LineList{"one\n", "two\n", "one\n", "TWO\n", "three\n"}));
+  EXPECT_EQ(stand().shared_ids, 0);
+}
+
+TEST_F(StewardLifeTest, ATruncatedFileDoesNotRestWhileItsOldLinesAreOnTheirWay) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.open_files_max = 1;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "one\n");
+  stand().start();
+  stand().answering = false;
+  stand().run(3_s);
+  ASSERT_EQ(stand().on_the_way(), 1U);
+  disk_.lose_hints = true;
+  disk_.overwrite("/l/a.log", "");
+  disk_.lose_hints = false;
+  disk_.append("/l/b.log", "b\n");  // wants its descriptor
+  stand().run(3_s);
+  disk_.append("/l/a.log", "uno\n");
+  stand().run(3_s);
+  stand().answering = true;
+  stand().run(20_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"one\n", "uno\n"}));
+  EXPECT_EQ(lines("/l/b.log"), LineList{"b\n"});
+  EXPECT_EQ(stand().shared_ids, 0);
+}
+
+// The disk failed when the second one was due, and the agent died before it tried again.
+TEST_F(StewardLifeTest, ROT_12_RotatedWhileDownItIsFoundForADestinationWithoutARowToo) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.destinations.push_back({.name = "second", .ordered = false});
+  settings.sources[0].destinations.push_back(DestinationId(1));
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().answering = false;
+  stand().run(3_s);
+  stand().crash();
+  ASSERT_EQ(store_.rows.size(), 2U);
+  std::erase_if(store_.rows, [](const auto& row) { return row.second.destination == "second"; });
+  rotate();
+  stand().start();
+  stand().answering = true;
+  stand().run(3_s);
+  EXPECT_EQ(stand().lines_of_destination[0], 1);
+  EXPECT_EQ(stand().lines_of_destination[1], 1);
+}
+
 TEST_F(StewardLifeTest, ROT_12_RotatedOnWhileItIsSearchedForItIsStillFound) {
   agent();
   disk_.append("/l/a.log", "1\n");

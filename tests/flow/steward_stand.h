@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "flow/steward.h"
@@ -317,6 +318,9 @@ class StewardStand {
   // Confirmed lines, by the path in the record; of destination 0, or of all if it is the only one.
   std::map<std::string, std::vector<std::string>> lines;
   std::map<uint32_t, int> lines_of_destination;
+  // Different lines in one place of one epoch of a path: they would have the same id. Means
+  // something only in tests in which one file is behind the path.
+  int shared_ids = 0;
   RecordingLog log;
   MonoTime now{1'000'000'000};
   bool answering = true;
@@ -333,7 +337,11 @@ class StewardStand {
   };
 
   void confirm(Record record) {
-    if (record.destination == DestinationId(0)) lines[record.path].push_back(record.line);
+    if (record.destination == DestinationId(0)) {
+      lines[record.path].push_back(record.line);
+      const std::tuple place(record.path, record.span.epoch.value, record.span.begin.value);
+      if (ids_.try_emplace(place, record.line).first->second != record.line) ++shared_ids;
+    }
     ++lines_of_destination[record.destination.value];
     come_home(record.span, Fate::kDelivered);
   }
@@ -349,6 +357,7 @@ class StewardStand {
   DirectoryFeed& feed_;
   MemoryStore& store_;
   const size_t shards_;
+  std::map<std::tuple<std::string, uint32_t, int64_t>, std::string> ids_;
   std::unique_ptr<Life> life_;
 };
 
