@@ -23,6 +23,9 @@ uint64_t hash_of(std::string_view text) {
   return content_hash(std::as_bytes(std::span(text.data(), text.size())));
 }
 
+// Ways to tell the records of one body apart that are tried.
+constexpr int kAssignmentsMax = 1'000;
+
 uint32_t destination_index(const std::string& name) {
   return static_cast<uint32_t>(name.back() - '0');
 }
@@ -222,31 +225,60 @@ void Ledger::check_body(uint32_t destination, const Parcel& parcel) {
     Life* life = life_of(span);
     if (life == nullptr)
       return witness_.violation("I4 GHOST", "a parcel names a span that was never read");
-    cursors.push_back({life, span.begin.value, span.end.value, 0});
+    const std::string& path = tails_.at(span.tail.value).path;
+    cursors.push_back({life, &path, span.begin.value, span.end.value, 0});
   }
   if (static_cast<int64_t>(reader_.records().size()) != parcel.lines.value)
     return witness_.violation("I8 METRIC", "a parcel counts other lines than its body holds");
+  int patience = kAssignmentsMax;
+  if (assign(cursors, reader_.records(), patience)) return;
   for (const BodyRecord& record : reader_.records()) {
-    if (advance(cursors, parcel, record)) continue;
+    if (advance(cursors, record)) continue;
     return witness_.violation(
         "I4 GHOST", fmt::format("a record was never written, or not in this place: {} at {}: {}",
                                 record.path, record.offset, record.line));
   }
   for (const Cursor& cursor : cursors) {
-    if (cursor.at > cursor.end || cursor.at + cursor.may_skip < cursor.end)
-      broken("I2 LOSS", *cursor.life, cursor.at, "a span holds bytes that its body does not");
+    if (!cursor.done())
+      return broken("I2 LOSS", *cursor.life, cursor.at,
+                    "a span holds bytes that its body does not");
   }
 }
 
-bool Ledger::advance(std::vector<Cursor>& cursors, const Parcel& parcel, const BodyRecord& record) {
-  for (size_t i = 0; i < cursors.size(); ++i) {
-    Cursor& cursor = cursors[i];
-    if (tails_.at(parcel.spans[i].tail.value).path != record.path) continue;
-    if (record.offset < cursor.at || record.offset > cursor.at + cursor.may_skip) continue;
-    if (record.offset >= cursor.end) continue;
-    if (matches(cursor, record)) return true;
+// Whether the records can be told apart into the spans. A file and its copy may be in one body
+// under one path: then which record is whose may show only later, where one of them ends.
+bool Ledger::assign(std::vector<Cursor> cursors, std::span<const BodyRecord> records,
+                    int& patience) const {
+  for (size_t k = 0; k < records.size(); ++k) {
+    Cursor* only = nullptr;
+    Cursor after;
+    for (Cursor& cursor : cursors) {
+      Cursor moved = cursor;
+      if (!covers(cursor, records[k]) || !matches(moved, records[k])) continue;
+      if (only != nullptr && --patience > 0) {
+        std::vector<Cursor> other = cursors;
+        other[static_cast<size_t>(&cursor - cursors.data())] = moved;
+        if (assign(std::move(other), records.subspan(k + 1), patience)) return true;
+      }
+      if (only == nullptr) after = moved;
+      if (only == nullptr) only = &cursor;
+    }
+    if (only == nullptr) return false;
+    *only = after;
   }
-  return false;
+  return std::all_of(cursors.begin(), cursors.end(),
+                     [](const Cursor& cursor) { return cursor.done(); });
+}
+
+bool Ledger::covers(const Cursor& cursor, const BodyRecord& record) const {
+  return *cursor.path == record.path && record.offset >= cursor.at &&
+         record.offset <= cursor.at + cursor.may_skip && record.offset < cursor.end;
+}
+
+bool Ledger::advance(std::vector<Cursor>& cursors, const BodyRecord& record) const {
+  return std::any_of(cursors.begin(), cursors.end(), [&](Cursor& cursor) {
+    return covers(cursor, record) && matches(cursor, record);
+  });
 }
 
 // Whether the record is what lies under the cursor; moves the cursor behind it if so.

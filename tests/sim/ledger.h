@@ -13,6 +13,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -64,6 +65,7 @@ class Ledger {
   void names_changed(const Inode& inode);
   void closed_by_agent(const Inode& inode);
   bool wanted(const std::string& path) const;
+  bool has_wanted_name(const Inode& inode) const;
 
   // At the end, when nothing moves any more. `lag` is what the agent says is not acknowledged.
   void settle_accounts(Bytes lag);
@@ -93,10 +95,13 @@ class Ledger {
   };
   struct Cursor {
     Life* life = nullptr;
+    const std::string* path = nullptr;
     int64_t at = 0;
     int64_t end = 0;
-    int64_t may_skip =
-        0;  // bytes of the end of a line that may or may not belong to the last piece
+    // Bytes of the end of a line that may or may not belong to the last piece.
+    int64_t may_skip = 0;
+
+    bool done() const { return at <= end && at + may_skip >= end; }
   };
 
   Reach& reach(const Span& span);
@@ -107,7 +112,10 @@ class Ledger {
   bool row_known(const Inode& inode, uint32_t destination) const;
   void excuse_rest(Inode& inode, uint32_t destination);
   void check_body(uint32_t destination, const Parcel& parcel);
-  bool advance(std::vector<Cursor>& cursors, const Parcel& parcel, const BodyRecord& record);
+  bool assign(std::vector<Cursor> cursors, std::span<const BodyRecord> records,
+              int& patience) const;
+  bool covers(const Cursor& cursor, const BodyRecord& record) const;
+  bool advance(std::vector<Cursor>& cursors, const BodyRecord& record) const;
   bool matches(Cursor& cursor, const BodyRecord& record) const;
   bool matches_replaced(Cursor& cursor, const BodyRecord& record) const;
   void check_not_twice(uint32_t destination, const Parcel& parcel, const Span& span);

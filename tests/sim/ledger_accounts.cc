@@ -43,6 +43,11 @@ bool Ledger::wanted(const std::string& path) const {
   return log || plan_.wide_pattern;
 }
 
+bool Ledger::has_wanted_name(const Inode& inode) const {
+  const auto names = disk_.names_of(inode);
+  return std::any_of(names.begin(), names.end(), [&](const auto& path) { return wanted(path); });
+}
+
 namespace {
 
 // How far two contents are the same.
@@ -121,10 +126,7 @@ void Ledger::excuse_rest(Inode& inode, uint32_t destination) {
 // cannot be found again: the documented window of files that come and go unseen.
 void Ledger::names_changed(const Inode& constant) {
   Inode& inode = *constant.life->inode;
-  const auto names = disk_.names_of(inode);
-  const bool named =
-      std::any_of(names.begin(), names.end(), [&](const auto& path) { return wanted(path); });
-  if (named) return;
+  if (has_wanted_name(inode)) return;
   if (agent_up() && inode.handles > 0) return;
   if (inode.links == 0) {
     inode.life->destroyed = true;
@@ -183,13 +185,16 @@ bool Ledger::settled_by_all(const Life& life) const {
   return true;
 }
 
+// The unfinished last line of a file that keeps its name may be finished yet.
 int64_t Ledger::owed_missing() const {
   int64_t missing = 0;
   for (const Inode& inode : disk_.inodes()) {
     if (inode.life->destroyed) continue;
     const std::string& content = inode.life->content;
     const size_t newline = content.rfind('\n');
-    const auto whole = newline == content.npos ? 0 : static_cast<int64_t>(newline) + 1;
+    auto whole = newline == content.npos ? 0 : static_cast<int64_t>(newline) + 1;
+    if (whole < static_cast<int64_t>(content.size()) && !has_wanted_name(inode))
+      whole = static_cast<int64_t>(content.size());
     for (size_t i = 0; i < plan_.destinations.size(); ++i)
       missing +=
           inode.unknown[i] ? 0 : std::max<int64_t>(0, whole - settled(*inode.life, i).first_gap(0));
@@ -220,10 +225,8 @@ void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
   if (gap >= size || inode.unknown[destination]) return;
   const bool whole_lines_missing =
       life.content.find('\n', static_cast<size_t>(gap)) != std::string::npos;
-  const auto names = disk_.names_of(inode);
-  const bool named =
-      std::any_of(names.begin(), names.end(), [&](const auto& path) { return wanted(path); });
-  if (whole_lines_missing || !named) broken("I2 LOSS", life, gap, "never delivered");
+  if (whole_lines_missing || !has_wanted_name(inode))
+    broken("I2 LOSS", life, gap, "never delivered");
 }
 
 void Ledger::settle_accounts(Bytes lag) {

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <string_view>
 
 namespace sluice::sim {
@@ -25,6 +26,12 @@ void Writers::reopen(Stream& stream) {
 
 void Writers::reopen_if_due(Stream& stream) {
   if (stream.open == nullptr || stream.reopen_at <= witness_.now) reopen(stream);
+}
+
+// The first word counts: rotations that follow do not keep the writer in a file that was deleted
+// long ago.
+void Writers::be_told(Stream& stream, Duration late) {
+  stream.reopen_at = std::min(stream.reopen_at, witness_.now + late);
 }
 
 // `s1 17 42 payload`: stream, number, length of the payload. Some of it needs an escape in JSON.
@@ -96,7 +103,7 @@ void Writers::rotate(size_t index, Rotation how) {
     case Rotation::kRename:
       shift(stream.path);
       disk_.rename(stream.path, stream.path + ".1");
-      stream.reopen_at = witness_.now + late;
+      be_told(stream, late);
       if (dice_.chance(600)) disk_.create(stream.path);
       break;
     case Rotation::kCopyTruncate:
@@ -118,7 +125,7 @@ void Writers::rotate(size_t index, Rotation how) {
     }
     case Rotation::kDelete:
       disk_.unlink(stream.path);
-      stream.reopen_at = witness_.now + late;
+      be_told(stream, late);
       break;
     case Rotation::kReplace:
       if (stream.open != nullptr) disk_.let_go(*stream.open);

@@ -51,6 +51,7 @@ class Writers {
   };
   void reopen(Stream& stream);
   void reopen_if_due(Stream& stream);
+  void be_told(Stream& stream, Duration late);
   void shift(const std::string& path);
   std::string make_line(size_t stream);
   void finish_line(Stream& stream);
