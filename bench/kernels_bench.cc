@@ -192,6 +192,7 @@ void register_codecs(CorpusShape shape) {
     }
   };
   add("libdeflate", make_deflate, {1, 3, 6, 9});
+  add("log", [](int) { return Result<std::unique_ptr<Compressor>>(make_log_deflate()); }, {1});
   add("igzip", make_igzip, {1, 2, 3});
   add("zstd", make_zstd, {-1, 1, 3, 6});
   benchmark::RegisterBenchmark((prefix + "zlib-1").c_str(),

@@ -52,6 +52,7 @@ Result<Codec> make_codec(const std::string& name) {
   const std::string_view family = std::string_view(name).substr(0, dash);
   Result<std::unique_ptr<Compressor>> made = Error{Errc::kInvalid, 0, "unknown codec"};
   if (family == "libdeflate") made = make_deflate(level);
+  if (family == "log") made = make_log_deflate();
   if (family == "igzip") made = make_igzip(level);
   if (family == "zstd") made = make_zstd(level);
   if (!made.ok()) return made.error();
@@ -137,7 +138,7 @@ class Loop {
 std::vector<std::string> limit_codecs() {
   std::vector<std::string> names;
   for (const char* name :
-       {"libdeflate-1", "libdeflate-6", "igzip-1", "zstd-1", "none", "scan", "read"}) {
+       {"libdeflate-1", "libdeflate-6", "log", "igzip-1", "zstd-1", "none", "scan", "read"}) {
     if (make_codec(name).ok()) names.emplace_back(name);
   }
   return names;

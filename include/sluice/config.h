@@ -69,8 +69,8 @@ enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError, kOff };
 enum class LogFormat : uint8_t { kText, kJson };
 enum class ProgressMode : uint8_t { kAuto, kOn, kOff };
 
-// How hard the codec works. kAuto follows the backlog, kFast takes the fastest codec of the build
-// (ISA-L igzip for gzip), kFixed is a level of the codec: 1 to 12 for gzip, 1 to 19 for zstd.
+// How hard the codec works. kAuto follows the backlog, kFast takes the fastest codec of build and
+// CPU, kFixed is a level of the codec: 1 to 12 for gzip, 1 to 19 for zstd.
 struct CompressionLevel {
   enum class Mode : uint8_t { kAuto, kFast, kFixed };
   Mode mode = Mode::kAuto;

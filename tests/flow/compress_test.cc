@@ -92,6 +92,7 @@ std::vector<Codec> codecs() {
   for (int level = 1; level <= 3; ++level) {
     all.push_back({"igzip " + std::to_string(level), [=] { return make_igzip(level); }});
   }
+  all.push_back({"log", [] { return Result<std::unique_ptr<Compressor>>(make_log_deflate()); }});
   for (const int level : {-5, -1, 1, 3, 9, 19}) {
     all.push_back({"zstd " + std::to_string(level), [=] { return make_zstd(level); }});
   }

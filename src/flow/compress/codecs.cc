@@ -59,6 +59,7 @@ Result<std::unique_ptr<Compressor>> make_level(Compression encoding, int level) 
 
 Result<std::unique_ptr<Compressor>> make_fast(Compression encoding) {
   if (encoding == Compression::kZstd) return make_zstd(kFastZstd);
+  if (log_deflate_is_fastest()) return make_log_deflate();
   Result<std::unique_ptr<Compressor>> igzip = make_igzip(kFastIgzip);
   return igzip.ok() ? std::move(igzip) : make_deflate(1);
 }
