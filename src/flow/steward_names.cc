@@ -59,7 +59,13 @@ void Steward::name_appeared(const CatalogueEvent& event) {
   if (file == nullptr || reused) return open_path(event.path);
   if (!holds(file->names, event.path)) file->names.push_back(event.path);
   touched_.push_back(file->key);
-  if (file->state == FollowedFile::State::kOpen) serve_sources(*file, event.path, first_look_);
+  if (file->state != FollowedFile::State::kOpen) return;
+  serve_sources(*file, event.path, first_look_);
+  // Nobody heard of what was written before the name was known.
+  for (TailId id : file->tails) {
+    FollowedTail& tail = files_.at(id);
+    if (!tail.hot && tail.rest_size != event.stat.size) wake(tail);
+  }
 }
 
 void Steward::name_gone(const std::string& path, const FileKey& key) {

@@ -41,13 +41,17 @@ void Steward::tail_cold(const ShardReport& report) {
   if (tail == nullptr) return;
   FollowedFile& file = files_.at(tail->file);
   tail->hot = false;
-  if (file.state != FollowedFile::State::kOpen || !look_at(file)) return;
-  const bool was_told = tail->rest_size == file.size && tail->rest_modified == file.modified;
-  tail->rest_size = file.size;
+  if (file.state != FollowedFile::State::kOpen) return;
+  const bool seen = look_at(file);
+  const bool was_told =
+      seen && tail->rest_size == file.size && tail->rest_modified == file.modified;
+  // Not seen: whoever looks next finds that something changed.
+  tail->rest_size = seen ? file.size : Bytes(-1);
   tail->rest_end = report.offset;
   tail->rest_unfinished = report.missed;
   tail->rest_modified = file.modified;
-  const bool looks = !planted(Planted::kColdNotChecked);
+  if (!seen && file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+  const bool looks = seen && !planted(Planted::kColdNotChecked);
   if (looks && FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
   if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
 }

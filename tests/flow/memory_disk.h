@@ -83,10 +83,11 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
   size_t watches() const { return watched_.size(); }
 
   bool reuse_inodes = false;
-  bool births = true;              // the file system knows when a file was made
-  bool lose_hints = false;         // notifications vanish silently
-  bool overflow = false;           // the next poll says that events were lost
-  bool quiet_directories = false;  // a removed directory says nothing: a file in it is still open
+  bool births = true;               // the file system knows when a file was made
+  bool lose_hints = false;          // notifications vanish silently
+  bool overflow = false;            // the next poll says that events were lost
+  bool quiet_directories = false;   // a removed directory says nothing: a file in it is still open
+  bool handles_unreadable = false;  // what is open cannot be examined for a while
   size_t watches_max = 1'000'000;
   int64_t stats = 0;  // calls of stat(path)
   std::function<void(const std::string& path)> on_stat;
@@ -108,7 +109,10 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     if (node == nullptr) return Error::from_errno("stat", ENOENT);
     return stat_of(*node);
   }
-  Result<FileStat> stat(FileHandle file) override { return stat_of(*open_.at(file.value)); }
+  Result<FileStat> stat(FileHandle file) override {
+    if (handles_unreadable) return Error::from_errno("fstat", EIO);
+    return stat_of(*open_.at(file.value));
+  }
   Result<FileHandle> open(const std::string& path) override {
     const NodePtr node = find(path);
     if (node == nullptr) return Error::from_errno("open", ENOENT);

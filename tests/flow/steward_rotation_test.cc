@@ -48,6 +48,21 @@ TEST_F(StewardRotationTest, ARotatedNameThatMatchesTooIsTheSameFile) {
   EXPECT_EQ(stand().lines.size(), 1U);
 }
 
+// Its writer went on before the new name was known, and the word of that came first or not at all.
+TEST_F(StewardRotationTest, WhatWasWrittenBeforeTheNewNameWasKnownIsReadWhenItAppears) {
+  StewardSettings settings = settings_for(source({"/l/*.log*"}));
+  settings.reconcile_interval = 3'600_s;
+  agent(std::move(settings));
+  disk_.append("/l/a.log", "1\n");
+  stand().start();
+  stand().run(3_s);
+  const uint64_t inode = disk_.inode_of("/l/a.log");
+  disk_.link("/l/a.log", "/l/a.log.1");
+  disk_.append_to_inode(inode, "2\n");
+  stand().run(100_ms);
+  EXPECT_EQ(lines(), (LineList{"1\n", "2\n"}));
+}
+
 TEST_F(StewardRotationTest, TheUnfinishedLastLineOfAFileRotatedToANameThatMatchesTooIsDelivered) {
   agent({"/l/*.log*"});
   disk_.append("/l/a.log", "1\nunfinished");

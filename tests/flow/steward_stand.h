@@ -127,6 +127,7 @@ class ModelShard {
   size_t tails() const { return tails_.size(); }
   std::vector<FileOffset> acked;  // what kAcked orders said
   bool drained() const { return drained_; }
+  int wakes = 0;  // orders to look again
 
  private:
   struct ReadTail {
@@ -163,6 +164,7 @@ class ModelShard {
       tails_.erase(found);
       return;
     }
+    if (order.kind == ShardOrder::Kind::kWake) ++wakes;
     if (order.kind == ShardOrder::Kind::kRotated) found->second.spec.rotated = true;
     if (order.kind == ShardOrder::Kind::kAcked) return acked.push_back(order.offset);
     found->second.cold = false;
@@ -311,6 +313,11 @@ class StewardStand {
   SlowChannel<ShardReport>& reports() { return life_->reports; }
   const std::vector<FileOffset>& acked_orders(size_t shard) const {
     return life_->shards[shard].acked;
+  }
+  int wakes() const {
+    int sum = 0;
+    for (const ModelShard& shard : life_->shards) sum += shard.wakes;
+    return sum;
   }
   size_t shard_tails(size_t shard) const { return life_->shards[shard].tails(); }
   WallTime wall() const { return WallTime(now.value + 1'700'000'000'000'000'000); }

@@ -256,6 +256,25 @@ TEST_F(StewardTest, GrowthBetweenTheLastLookAndTheWordOfItIsNotMissed) {
   EXPECT_EQ(lines(), (LineList{"1\n", "2\n", "3\n"}));
 }
 
+// The shard's last look ended early, and just then the steward could not see the file.
+TEST_F(StewardTest, WhatAShardLeftBehindWhileTheDiskFailedIsReadAtTheNextLook) {
+  agent();
+  disk_.append("/l/a.log", "1\n2\n");
+  stand().start();
+  stand().run(3_s);
+  disk_.handles_unreadable = true;
+  ShardReport early;
+  early.kind = ShardReport::Kind::kCold;
+  early.tail = TailId(1);
+  early.offset = FileOffset(2);
+  stand().reports().push(0, early);
+  stand().run(50_ms);
+  disk_.handles_unreadable = false;
+  const int before = stand().wakes();
+  stand().run(11_s);  // with a comparison of the directories
+  EXPECT_EQ(stand().wakes(), before + 1);
+}
+
 TEST_F(StewardTest, WhatLanesGiveBackStaysUndelivered) {
   agent();
   disk_.append("/l/a.log", "1\n");
