@@ -78,6 +78,7 @@ class World {
   bool turn_someone();
   void after_turn(size_t thread);
   void calm_down();
+  bool wait_for_the_rest();
   void settle();
   void stop_at_last();
 
