@@ -45,6 +45,27 @@ struct Leaf {
   uint16_t symbol;
 };
 
+// The symbols that occur, the rarest first; at least two. Of a sampled block two thirds were not
+// seen and count once: they need no sorting.
+size_t sorted_leaves(const uint32_t* counts, size_t count, Leaf* leaves) {
+  size_t used = 0;
+  for (size_t symbol = 0; symbol < count; ++symbol) {
+    if (counts[symbol] == 1) leaves[used++] = {1, static_cast<uint16_t>(symbol)};
+  }
+  Leaf* const seen = leaves + used;
+  for (size_t symbol = 0; symbol < count; ++symbol) {
+    if (counts[symbol] > 1) leaves[used++] = {counts[symbol], static_cast<uint16_t>(symbol)};
+  }
+  // An incomplete code is filled up with symbols that never come.
+  for (uint16_t symbol = 0; used < 2; ++symbol) {
+    if (counts[symbol] == 0) leaves[used++] = {0, symbol};
+  }
+  std::sort(seen, leaves + used, [](const Leaf& a, const Leaf& b) {
+    return a.count != b.count ? a.count < b.count : a.symbol < b.symbol;
+  });
+  return used;
+}
+
 // Depths of a Huffman tree over leaves in ascending order, by two queues: leaves, and inner nodes
 // in the order in which they were made, which is ascending, too.
 void tree_depths(const Leaf* leaves, size_t count, uint32_t* depths) {
@@ -91,9 +112,11 @@ void limit_depths(const uint32_t* depths, size_t count, int bits_max, uint32_t* 
 }
 
 uint16_t reversed(uint32_t code, int length) {
-  uint32_t out = 0;
-  for (int bit = 0; bit < length; ++bit) out |= (code >> bit & 1) << (length - 1 - bit);
-  return static_cast<uint16_t>(out);
+  code = (code & 0x5555) << 1 | (code >> 1 & 0x5555);
+  code = (code & 0x3333) << 2 | (code >> 2 & 0x3333);
+  code = (code & 0x0F0F) << 4 | (code >> 4 & 0x0F0F);
+  code = (code & 0x00FF) << 8 | (code >> 8 & 0x00FF);
+  return static_cast<uint16_t>(code >> (16 - length));
 }
 
 constexpr uint8_t kRepeatLast = 16;  // 3 to 6 times
@@ -111,18 +134,8 @@ void huffman_lengths(const uint32_t* counts, size_t count, int bits_max, uint8_t
   SLUICE_CHECK(count >= 2 && count <= kLiteralCodes && count <= size_t{1} << bits_max,
                "an alphabet of deflate");
   Leaf leaves[kLiteralCodes];
-  size_t used = 0;
   std::fill_n(lengths, count, uint8_t{0});
-  for (size_t symbol = 0; symbol < count; ++symbol) {
-    if (counts[symbol] != 0) leaves[used++] = {counts[symbol], static_cast<uint16_t>(symbol)};
-  }
-  // An incomplete code is filled up with symbols that never come.
-  for (uint16_t symbol = 0; used < 2; ++symbol) {
-    if (counts[symbol] == 0) leaves[used++] = {0, symbol};
-  }
-  std::sort(leaves, leaves + used, [](const Leaf& a, const Leaf& b) {
-    return a.count != b.count ? a.count < b.count : a.symbol < b.symbol;
-  });
+  const size_t used = sorted_leaves(counts, count, leaves);
   uint32_t depths[kLiteralCodes];
   uint32_t per_length[kCodeBitsMax + 1];
   tree_depths(leaves, used, depths);
