@@ -26,7 +26,7 @@ import time
 import urllib.request
 
 LEVELS = {"libdeflate-1": ["-compression", "gzip", "-level", "1"],
-          "igzip": ["-compression", "gzip", "-level", "fast"],
+          "log": ["-compression", "gzip", "-level", "fast"],
           "zstd-1": ["-compression", "zstd", "-level", "1"],
           "none": ["-compression", "none"]}
 

@@ -169,7 +169,7 @@ int main(int argc, char** argv) {
       ->check(CLI::ExistingFile);
   app.add_option("--corpus", arguments.corpora, "nginx, json, short")->check(shapes);
   app.add_option("--codec", arguments.codecs,
-                 "libdeflate-N, igzip-N, zstd-N, none, scan, read; default: a choice of them");
+                 "log, libdeflate-N, igzip-N, zstd-N, none, scan, read; default: a choice of them");
   app.add_option("--seconds", arguments.limit.seconds, "CPU seconds per row")
       ->check(CLI::Range(0.001, 3600.0));
   app.add_option("--body-bytes", arguments.limit.body_bytes, "Bytes of a body before compression")
