@@ -19,7 +19,7 @@ LONG_FILES = {"src/control/option_table.cc"}
 THIRD_PARTY = {
     "split": {"hwy"},
     "encode": {"hwy", "simdjson.h", "xxhash.h"},
-    "compress": {"hwy", "libdeflate.h", "zstd.h", "isa-l.h", "isa-l"},
+    "compress": {"hwy", "libdeflate.h", "zlib.h", "zstd.h", "zstd_errors.h", "isa-l.h", "isa-l"},
     "batch": {"xxhash.h"},
     "read": {"xxhash.h"},
     "discover": {"xxhash.h"},

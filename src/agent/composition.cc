@@ -106,6 +106,7 @@ class Composer {
     std::string problem = lock_state();
     if (!problem.empty()) return problem;
     made_->store = std::make_unique<SqliteStore>(config_.state_dir, made_->clock.wall());
+    made_->scratch_files = std::make_unique<ScratchFiles>(config_.state_dir);
     Result<std::unique_ptr<InotifyFeed>> feed = InotifyFeed::create();
     if (feed) {
       made_->feed_fd = feed.value()->fd();
@@ -208,9 +209,10 @@ class Composer {
     }
     doors.reports = made_->reports.get();
     doors.home = made_->home.get();
-    made_->steward = std::make_unique<Steward>(
-        std::move(settings).value(), std::move(doors),
-        StewardWorld{made_->disk, *made_->feed, *made_->store, log_, made_->steward_metrics});
+    made_->steward =
+        std::make_unique<Steward>(std::move(settings).value(), std::move(doors),
+                                  StewardWorld{made_->disk, *made_->feed, *made_->store, log_,
+                                               made_->steward_metrics, made_->scratch_files.get()});
     return {};
   }
 

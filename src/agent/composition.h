@@ -30,6 +30,7 @@
 #include "platform/mpmc_block_queue.h"
 #include "platform/mpmc_channel.h"
 #include "platform/read_pool.h"
+#include "platform/scratch_files.h"
 #include "platform/sqlite_store.h"
 #include "platform/system_clock.h"
 #include "platform/system_disk.h"
@@ -57,6 +58,7 @@ struct Composition {
   std::unique_ptr<DirectoryFeed> feed;
   int feed_fd = -1;  // readable when there are hints; -1: there never are
   std::unique_ptr<SqliteStore> store;
+  std::unique_ptr<ScratchFiles> scratch_files;
 
   // Doors and credit.
   LateWaker steward_waker;

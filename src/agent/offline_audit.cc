@@ -14,6 +14,7 @@
 #include "flow/discover/catalogue.h"
 #include "flow/discover/evidence.h"
 #include "flow/steward.h"
+#include "flow/unpacking.h"
 #include "platform/no_feed.h"
 
 namespace sluice {
@@ -166,6 +167,10 @@ class OfflineAudit {
     } else if (source.empty()) {
       line.state = AuditState::kUnconfigured;
       fill_from_row(line, row, row.ledger.seen);
+    } else if (const auto archive = find_archive(row)) {
+      line.state = AuditState::kRotated;
+      line.present_name = *archive;
+      fill_from_row(line, row, row.ledger.seen);
     } else {
       line.state = AuditState::kGone;
       fill_gone(line, row);
@@ -196,6 +201,25 @@ class OfflineAudit {
       const FileFacts facts{.stat = stat, .path = row.path, .head = *head};
       if (sluice::goes_on(judge(row, facts, marker_reader(disk_, *file.handle()))))
         return std::pair(path, stat.size);
+    }
+    return std::nullopt;
+  }
+
+  // An archive that the next start will look into: its content begins as the file did.
+  std::optional<std::string> find_archive(const CheckpointRow& row) {
+    if (row.gone || row.identity.head_bytes == 0) return std::nullopt;
+    const std::string directory = directory_of(row.path);
+    std::vector<DirectoryEntry> entries;
+    (void)disk_.list(directory, entries);  // what cannot be listed holds no archive that we can see
+    for (const DirectoryEntry& entry : entries) {
+      if (entry.kind != FileKind::kRegular || !is_archive_name(entry.name)) continue;
+      const std::string path = (directory == "/" ? "" : directory) + "/" + entry.name;
+      const auto stat = disk_.stat(path);
+      if (!stat.ok() || !may_hold(entry.name, *stat, row)) continue;
+      const OpenFile file(disk_, path);
+      if (!file.handle().ok()) continue;
+      const auto head = read_packed_head(disk_, *file.handle());
+      if (head.ok() && head_matches(row.identity, *head)) return path;
     }
     return std::nullopt;
   }

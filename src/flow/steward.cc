@@ -126,6 +126,7 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     check_leaving();
     retry_closing();
     make_room();
+    read_archives();
   }
   if (now >= store_at_) (void)store_now();  // said, counted and tried again by itself
   flush_orders();
@@ -265,7 +266,7 @@ MonoTime Steward::next_deadline() const {
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
   return std::min({next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_, chains_at_,
-                   expire_at_});
+                   archives_at_, expire_at_});
 }
 
 void Steward::begin_stop() {

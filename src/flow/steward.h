@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <span>
@@ -26,6 +27,7 @@
 #include "flow/checkpoint/checkpoint_rows.h"
 #include "flow/discover/catalogue.h"
 #include "flow/steward_files.h"
+#include "flow/unpacking.h"
 #include "sluice/audit.h"
 #include "sluice/channel.h"
 #include "sluice/config.h"
@@ -36,6 +38,8 @@
 #include "sluice/waker.h"
 
 namespace sluice {
+
+struct Sibling;
 
 struct StewardSource {
   std::string name;
@@ -91,6 +95,7 @@ struct StewardWorld {
   Store& store;
   EventLog& log;
   StewardMetrics& metrics;
+  Scratch* scratch = nullptr;  // null: compressed files are read by nobody
 };
 
 // Exact at the moment of the survey.
@@ -166,6 +171,13 @@ class Steward {
   static constexpr Duration kOrderPause{2'000'000};
   // A directory in which a rotation was at work while it was searched is searched again after this.
   static constexpr Duration kChainPause{10'000'000};
+  // An archive or a scratch file of which the disk knew nothing is asked again after this.
+  static constexpr Duration kArchivePause{1'000'000'000};
+  // How far unpacking may be ahead of what is acknowledged, per destination: room in the state
+  // directory. More than any batch and any line; smaller: more waiting for acks.
+  static constexpr Bytes kUnpackedAhead{32 << 20};
+  // How much of an archive one turn unpacks: 1 ms to 4 ms.
+  static constexpr Bytes kUnpackedPiece{1 << 20};
 
  private:
   // A path that should be followed but has no descriptor yet.
@@ -176,10 +188,18 @@ class Steward {
   };
   // A free row whose file may lie under a name that no pattern wants.
   struct LeftRow {
-    enum class Place : uint8_t { kUnknown, kFound, kAbsent };
+    enum class Place : uint8_t { kUnknown, kFound, kPacked, kAbsent };
     Place place = Place::kUnknown;
     std::string found_at;
     MonoTime since;
+  };
+  // A row whose file was compressed: its rest is read out of an archive.
+  struct PackedRow {
+    std::vector<std::string> archives;     // that may hold it, the oldest first
+    std::unique_ptr<Unpacking> unpacking;  // of the first of them
+    std::optional<FileKey> file;           // the scratch file, once it is followed
+    FileOffset given_back;                 // what lies before it there is gone
+    bool moved = false;                    // one of them was renamed meanwhile
   };
   // What became of the attempt to write a tail's position into its row.
   enum class RowUpdate : uint8_t {
@@ -232,6 +252,12 @@ class Steward {
   bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
   std::optional<CheckpointRow> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
                                        DestinationId destination, bool first_look, bool& is_new);
+  struct Origin {
+    SourceId source;
+    DestinationId destination;
+  };
+  void hand_over(FollowedFile& file, const Origin& origin, const CheckpointRow& row,
+                 const Marker& marker);
   FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);
   void leave_row(int64_t row, bool unlinked, MonoTime since);
   void search_left_rows();
@@ -240,12 +266,26 @@ class Steward {
   bool follow_nameless(const std::string& path, const FileStat& stat);
   void forget_generations(const std::string& path);
   void expire_left_rows();
+  void declare_gone(int64_t number);
   // The first source that wants the row's path for the row's destination, with that destination.
-  struct Origin {
-    SourceId source;
-    DestinationId destination;
-  };
   std::optional<Origin> origin_of(const CheckpointRow& row) const;
+
+  // steward_packed.cc: files that were compressed before they were read to their end.
+  bool expect_archive(int64_t number, const std::string& prefix,
+                      const std::vector<Sibling>& siblings);
+  void read_archives();
+  bool unpack_for(int64_t number, PackedRow& packed);
+  bool open_archive(int64_t number, PackedRow& packed);
+  std::optional<bool> is_rest_of(int64_t number, const Unpacking& unpacking, bool over);
+  bool follow_archive(int64_t number, PackedRow& packed);
+  void pass_on(PackedRow& packed);
+  void end_unpacking(int64_t number, PackedRow& packed, bool damaged);
+  void say_damaged(int64_t number, const PackedRow& packed);
+  void next_archive(PackedRow& packed);
+  void close_archive(PackedRow& packed);
+  void give_up_archives(int64_t number, const PackedRow& packed);
+  void close_unpacked(FollowedFile& file, bool delivered);
+  Bytes unacked_of(const FileKey& key);
 
   // steward_tails.cc: what shards and parcels say.
   void release_span(const Span& span, bool dropped);
@@ -298,11 +338,14 @@ class Steward {
   CheckpointRows rows_;
   std::map<std::string, Unopened> unopened_;
   std::map<int64_t, LeftRow> left_;
-  std::vector<FileKey> touched_;                      // their names changed in this turn
-  std::unordered_set<FileKey, FileKeyHash> leaving_;  // followed, and no name refers to them
+  std::map<int64_t, PackedRow> packed_;                // by row, the oldest first
+  std::unordered_set<FileKey, FileKeyHash> unpacked_;  // scratch files that are followed
+  std::vector<FileKey> touched_;                       // their names changed in this turn
+  std::unordered_set<FileKey, FileKeyHash> leaving_;   // followed, and no name refers to them
   std::vector<FileKey> closing_;     // let go, but the disk does not answer for the last row
   int64_t left_rows_want_room_ = 0;  // at the last look
   int64_t members_want_room_ = 0;    // the same
+  int64_t archives_want_room_ = 0;   // the same
   Chains chains_;                    // whose members are not all known
   std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
   std::vector<TailId> dirty_;
@@ -328,6 +371,7 @@ class Steward {
   MonoTime closing_at_ = kNever;
   MonoTime recheck_at_ = kNever;
   MonoTime chains_at_ = kNever;
+  MonoTime archives_at_ = kNever;
   bool hints_postponed_ = false;
   bool first_look_ = false;
   bool stopping_ = false;

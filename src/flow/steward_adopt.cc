@@ -111,28 +111,34 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
     left_.erase(row.row);
     world_.metrics.files_resumed.add();
   }
+  hand_over(file, {source, destination}, row, *marker);
+  SLUICE_CRASHPOINT("steward.adopt.after");
+  return true;
+}
+
+// To a shard; the row is the tail's from here on.
+void Steward::hand_over(FollowedFile& file, const Origin& origin, const CheckpointRow& row,
+                        const Marker& marker) {
   rows_.attach(row.row);
-  FollowedTail& tail = files_.add_tail(file, source, destination, row);
+  FollowedTail& tail = files_.add_tail(file, origin.source, origin.destination, row);
   // Even before the first ack: a file that is renamed while the agent is down is found by its row.
   mark_dirty(tail);
   auto spec = std::make_unique<TailSpec>();
   spec->tail = tail.id;
-  spec->source = source;
-  spec->destination = destination;
+  spec->source = origin.source;
+  spec->destination = origin.destination;
   spec->file = file.handle;
   spec->path = file.path;
   spec->file_seed = file_seed(host_id_, row.identity, row.row);
   spec->epoch = row.epoch;
   spec->start = row.offset;
-  spec->marker = *marker;
-  spec->rotated = file.moved || file.names.empty();
+  spec->marker = marker;
+  spec->rotated = (file.moved || file.names.empty()) && !file.unpacking;
   ShardOrder order;
   order.kind = ShardOrder::Kind::kAdopt;
   order.tail = tail.id;
   order.spec = std::move(spec);
   send(tail.shard, std::move(order));
-  SLUICE_CRASHPOINT("steward.adopt.after");
-  return true;
 }
 
 FileOffset Steward::start_of_new(const FollowedFile& file, SourceId source, bool first_look) {
@@ -198,7 +204,7 @@ void Steward::follow_left_rows() {
 void Steward::search_directory(const std::string& directory, const std::vector<int64_t>& rows) {
   const std::string prefix = directory == "/" ? "/" : directory + "/";
   const auto around = look_around(world_.disk, directory, [&](const std::string& name) {
-    return !catalogue_.has_name(prefix + name);
+    return is_archive_name(name) || !catalogue_.has_name(prefix + name);
   });
   if (!around.ok()) return;  // not seen is not gone
   // A name of ours that could not be opened yet may be what is searched for.
@@ -206,7 +212,8 @@ void Steward::search_directory(const std::string& directory, const std::vector<i
   const bool waits =
       waiting != unopened_.end() && waiting->first.compare(0, prefix.size(), prefix) == 0;
   for (const Sibling& sibling : around->files) {
-    if (files_.find(key_of(sibling.stat)) != nullptr) continue;
+    const bool named = catalogue_.has_name(prefix + sibling.name);
+    if (named || files_.find(key_of(sibling.stat)) != nullptr) continue;
     for (int64_t row : rows_.free_rows_of_inode(sibling.stat.inode)) {
       const bool searched = std::binary_search(rows.begin(), rows.end(), row);
       if (!searched || !may_be(rows_.at(row), sibling.stat)) continue;
@@ -216,20 +223,23 @@ void Steward::search_directory(const std::string& directory, const std::vector<i
   }
   if (waits || !around->steady) return;
   for (int64_t number : rows) {
-    LeftRow& left = left_.at(number);
-    if (left.place != LeftRow::Place::kUnknown) continue;
-    left.place = LeftRow::Place::kAbsent;
-    if (rows_.at(number).gone) continue;
-    CheckpointRow row = rows_.at(number);
-    row.gone = true;
-    row.updated = wall_;
-    rows_.put(row);
-    rows_changed();
-    count_missed(MissedReason::kDeleted, row.ledger.seen - (row.offset - FileOffset(0)));
-    world_.log.event(Severity::kInfo, "file.gone",
-                     "a file with a checkpoint is gone; what it held beyond the offset is lost",
-                     {{"path", row.path}, {"offset", std::to_string(row.offset.value)}});
+    if (left_.at(number).place != LeftRow::Place::kUnknown) continue;
+    if (!expect_archive(number, prefix, around->files)) declare_gone(number);
   }
+}
+
+void Steward::declare_gone(int64_t number) {
+  left_.at(number).place = LeftRow::Place::kAbsent;
+  if (rows_.at(number).gone) return;
+  CheckpointRow row = rows_.at(number);
+  row.gone = true;
+  row.updated = wall_;
+  rows_.put(row);
+  rows_changed();
+  count_missed(MissedReason::kDeleted, row.ledger.seen - (row.offset - FileOffset(0)));
+  world_.log.event(Severity::kInfo, "file.gone",
+                   "a file with a checkpoint is gone; what it held beyond the offset is lost",
+                   {{"path", row.path}, {"offset", std::to_string(row.offset.value)}});
 }
 
 // Follows a file that only rows speak of: no pattern wants its present name. Its lines keep the

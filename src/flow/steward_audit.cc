@@ -14,6 +14,7 @@ std::string reason_of(const Error& error) {
 }
 
 AuditState state_of(const FollowedFile& file) {
+  if (!file.packed_in.empty()) return AuditState::kRotated;
   if (file.unlinked) return AuditState::kDeleted;
   return file.names.empty() ? AuditState::kRotated : AuditState::kFollowed;
 }
@@ -62,7 +63,7 @@ void Steward::count_missed(MissedReason reason, Bytes bytes) {
 void Steward::note_sizes() {
   for (auto& [number, tail] : files_.tails()) {
     const FollowedFile& file = files_.at(tail.file);
-    if (!file.handle.valid()) continue;
+    if (!file.handle.valid() || file.unpacking) continue;
     const auto stat = world_.disk.stat(file.handle);
     if (!stat.ok()) continue;
     const Bytes before = tail.ledger.seen();
@@ -75,11 +76,12 @@ void Steward::audit_open(const FollowedFile& file, std::vector<AuditLine>& lines
   const auto stat = world_.disk.stat(file.handle);
   for (TailId id : file.tails) {
     FollowedTail& tail = files_.at(id);
-    if (stat.ok()) tail.ledger.saw_size(stat->size);
+    if (stat.ok() && !file.unpacking) tail.ledger.saw_size(stat->size);
     AuditLine line = line_of(rows_.at(tail.row));
     line.path = file.path;
     const bool same = file.names.empty() || file.names.front() == file.path;
     if (!same) line.present_name = file.names.front();
+    if (!file.packed_in.empty()) line.present_name = file.packed_in;
     line.source = settings_.sources[tail.source.value].name;
     line.state = state_of(file);
     line.generation = tail.window.epoch().value;
@@ -92,7 +94,8 @@ void Steward::audit_open(const FollowedFile& file, std::vector<AuditLine>& lines
     // A tail at rest was read to the last line's end when it said so.
     if (!tail.hot) read_end = std::max(read_end, tail.rest_end - tail.rest_unfinished);
     if (tail.told_epoch == tail.window.epoch()) read_end = std::max(read_end, tail.told_end);
-    const Bytes size = stat.ok() ? stat->size : tail.ledger.seen();
+    Bytes size = stat.ok() ? stat->size : tail.ledger.seen();
+    if (!file.packed_in.empty()) size = std::max(size, tail.ledger.seen());
     const GenerationSums sums = tail.ledger.sums(tail.window, read_end, size);
     line.size = sums.size;
     line.skipped = sums.skipped;
@@ -167,6 +170,10 @@ void Steward::audit_left(int64_t number, std::vector<AuditLine>& lines) const {
     const AuditState state = row.gone ? AuditState::kGone : AuditState::kUnconfigured;
     return audit_row(number, state, std::nullopt, row.path, lines);
   }
+  const auto packed = packed_.find(number);
+  if (packed != packed_.end() && !packed->second.archives.empty())
+    return audit_row(number, AuditState::kRotated, std::nullopt, packed->second.archives.front(),
+                     lines);
   if (left->second.place != LeftRow::Place::kFound)
     return audit_row(number, AuditState::kGone, std::nullopt, row.path, lines);
   const auto stat = world_.disk.stat(left->second.found_at);

@@ -68,9 +68,10 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof() ||
                       planted(Planted::kCheckpointBeforeProof);
   if (!proven) return RowUpdate::kReplaced;
-  tail.ledger.saw_size(stat->size);
+  if (!file.unpacking) tail.ledger.saw_size(stat->size);
   row.ledger = tail.ledger.stored(committed);
-  row.identity = identify(*stat, *head);
+  // The scratch file is not what the row speaks of.
+  if (file.packed_in.empty()) row.identity = identify(*stat, *head);
   row.epoch = tail.window.epoch();
   row.offset = committed;
   row.marker_bytes = marker->size;
@@ -103,7 +104,9 @@ void Steward::restart_row(FollowedTail& tail) {
   FollowedFile& file = files_.at(tail.file);
   const auto stat = world_.disk.stat(file.handle);
   const auto head = read_head(world_.disk, file.handle);
-  if (stat.ok() && head.ok()) {
+  if (!file.packed_in.empty()) {
+    row.identity = file.identity;
+  } else if (stat.ok() && head.ok()) {
     row.identity = identify(*stat, *head);
   } else {
     row.identity.head_bytes = 0;

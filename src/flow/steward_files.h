@@ -92,6 +92,8 @@ struct FollowedFile {
   bool unlinked = false;
   bool incomplete = false;   // a tail is missing: the disk failed when it was due
   bool moved = false;        // it lost the name under which it was found: it was rotated or deleted
+  bool unpacking = false;    // out of an archive, and more is to come
+  std::string packed_in;     // the archive; the file behind the handle is ours, without a name
   bool said_shared = false;  // several sources want it
 };
 

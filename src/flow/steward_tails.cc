@@ -32,6 +32,7 @@ void Steward::release_span(const Span& span, bool dropped) {
   if (lent && settings_.destinations[tail->destination.value].ordered)
     order(*tail, ShardOrder::Kind::kAcked);
   if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
+  if (!file.packed_in.empty() && !packed_.empty()) archives_at_ = now_;
 }
 
 // The shard found nothing new for a while. It looks no more until it is woken, so what was written
@@ -161,7 +162,7 @@ void Steward::check_leaving() {
   std::vector<FileKey> done;
   for (const FileKey& key : leaving_) {
     FollowedFile& file = files_.at(key);
-    if (file.state != FollowedFile::State::kOpen) continue;
+    if (file.state != FollowedFile::State::kOpen || file.unpacking) continue;
     if (!look_at(file)) {  // the disk does not answer
       leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
       continue;
@@ -192,10 +193,11 @@ void Steward::make_room() {
   retry_unopened(true);
   follow_left_rows();
   if (members_want_room_ > 0) chains_at_ = now_;
+  if (archives_want_room_ > 0) archives_at_ = now_;
   search_chains();
   auto wanted = std::count_if(unopened_.begin(), unopened_.end(),
                               [](const auto& each) { return each.second.wants_room; });
-  wanted += left_rows_want_room_ + members_want_room_;
+  wanted += left_rows_want_room_ + members_want_room_ + archives_want_room_;
   if (wanted == 0) return;
   room_at_ = now_ + kRoomPause;
   std::vector<FileKey> victims;
@@ -265,6 +267,7 @@ void Steward::drop_refused(FollowedFile& file) {
   world_.disk.close(std::exchange(file.handle, FileHandle{}));
   --open_files_;
   leaving_.erase(file.key);
+  if (unpacked_.erase(file.key) > 0) archives_at_ = now_;
   if (room_at_ != kNever) room_at_ = now_;
   files_.remove_file(file.key);
 }
@@ -277,6 +280,10 @@ void Steward::close_file(FollowedFile& file) {
     closing_.push_back(file.key);
     closing_at_ = now_ + kRoomPause;
     return;
+  }
+  if (!file.packed_in.empty()) {
+    const bool all = updated == RowUpdate::kDone && files_.acked_to_size(file);
+    return close_unpacked(file, all);
   }
   // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
   // is smaller than what was delivered of it, and not one byte of the new content may have been.
@@ -343,6 +350,11 @@ Survey Steward::sum_up() {
       }
       survey.lag_age = std::max(survey.lag_age, age_behind(tail.marks, committed, size, now_));
     }
+  }
+  for (const auto& [number, packed] : packed_) {
+    const CheckpointRow& row = rows_.at(number);
+    const Bytes rest = row.ledger.seen - (row.offset - FileOffset(0));
+    if (!packed.file && rest > Bytes(0)) survey.lag += rest;
   }
   for (const auto& [path, unopened] : unopened_) {
     if (!unopened.wants_room) continue;

@@ -211,9 +211,9 @@ void AgentLife::make_steward() {
     doors.shards.push_back({orders_[i].get(), &loops_[i]->waker});
   doors.reports = reports_.get();
   doors.home = home_.get();
-  steward_ = std::make_unique<Steward>(
-      std::move(settings), std::move(doors),
-      StewardWorld{machine_.disk, machine_.feed, machine_.store, log_, steward_metrics_});
+  steward_ = std::make_unique<Steward>(std::move(settings), std::move(doors),
+                                       StewardWorld{machine_.disk, machine_.feed, machine_.store,
+                                                    log_, steward_metrics_, &scratch_});
   const Result<void> started = steward_->start(machine_.witness.now, wall());
   SLUICE_CHECK(started.ok(), "the simulated store can always be read");
   steward_wants_ = machine_.witness.now;

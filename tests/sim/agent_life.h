@@ -21,6 +21,7 @@
 #include "sim_doors.h"
 #include "sim_feed.h"
 #include "sim_io.h"
+#include "sim_scratch.h"
 #include "sim_store.h"
 #include "sim_wire.h"
 
@@ -148,6 +149,7 @@ class AgentLife {
   std::vector<ShardMetrics> shard_metrics_;
   std::vector<LaneMetrics> lane_metrics_;
   StewardMetrics steward_metrics_;
+  SimScratch scratch_{machine_.disk};
   std::unique_ptr<Steward> steward_;
 
   MonoTime steward_wants_{0};

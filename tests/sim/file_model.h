@@ -64,6 +64,9 @@ struct Inode {
   int32_t writers = 0;         // descriptors of writers
   int64_t unlinked_step = -1;  // of the schedule
   bool number_freed = false;
+  bool packed = false;                           // an archive holds its content
+  bool scratch = false;                          // the agent made it, to unpack an archive in it
+  Life* stands_for = nullptr;                    // the content that is unpacked in it
   std::array<bool, kDestinationsMax> unknown{};  // out of sight before the agent knew it: not owed
   bool read_by_run = false;                      // the present run has read from it
   const Life* closed_with = nullptr;             // the content when the agent let go of it

@@ -56,6 +56,8 @@ void Ledger::run_begins() {
 void Ledger::adopted(const TailSpec& spec) {
   Inode* inode = disk_.behind(spec.file);
   if (inode == nullptr) return witness_.violation("I7 BOUND", "adopted a closed descriptor");
+  if (inode->scratch && (inode = find_unpacked(*inode, spec)) == nullptr)
+    return witness_.violation("I4 GHOST", "unpacks what no file ever held");
   TailFacts& tail = tails_[spec.tail.value];
   tail.inode = inode;
   tail.destination = spec.destination.value;
@@ -88,6 +90,25 @@ void Ledger::adopted(const TailSpec& spec) {
   reach.excused.add(0, spec.start.value);
 }
 
+// The file whose content is unpacked in the scratch file.
+Inode* Ledger::find_unpacked(Inode& scratch, const TailSpec& spec) {
+  const std::string& unpacked = scratch.life->content;
+  const auto start = static_cast<size_t>(spec.start.value);
+  const size_t head = std::min<size_t>(start, kHeadBytesMax);
+  for (Inode& inode : disk_.inodes()) {
+    if (!inode.packed || inode.life->content.compare(0, head, unpacked, 0, head) != 0) continue;
+    const std::string& content = inode.life->content;
+    if (unpacked.size() > content.size() || unpacked.size() < start) continue;
+    if (content.compare(start, unpacked.size() - start, unpacked, start) != 0) continue;
+    if (life_with(inode, spec.start, marker_hash(spec.marker), spec.marker.size) != inode.life)
+      continue;
+    scratch.stands_for = inode.life;
+    witness_.see("steward  reads file #%ld out of an archive", inode.serial);
+    return &inode;
+  }
+  return nullptr;
+}
+
 // The content that had these bytes before the offset; the latest if there were several.
 Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
                         uint32_t marker_bytes) const {
@@ -111,8 +132,9 @@ void Ledger::check_resumes(const TailSpec& spec, Inode& inode) {
 
 void Ledger::read_done(size_t buffer, const Inode& inode, MonoTime asked_at) {
   if (in_buffer_.size() <= buffer) in_buffer_.resize(buffer + 1);
-  in_buffer_[buffer] = {inode.life, static_cast<int64_t>(inode.life->content.size()),
-                        inode.changed_at, asked_at};
+  Life* life = inode.stands_for != nullptr ? inode.stands_for : inode.life;
+  in_buffer_[buffer] = {life, static_cast<int64_t>(inode.life->content.size()), inode.changed_at,
+                        asked_at};
 }
 
 void Ledger::published(const LineBlock& block) {

@@ -106,6 +106,7 @@ class Ledger {
 
   Reach& reach(const Span& span);
   Life* life_of(const Span& span);
+  Inode* find_unpacked(Inode& scratch, const TailSpec& spec);
   Life* life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
                   uint32_t marker_bytes) const;
   bool row_speaks_of(const CheckpointRow& row, const Inode& inode, uint32_t destination) const;

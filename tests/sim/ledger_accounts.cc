@@ -128,7 +128,7 @@ void Ledger::names_changed(const Inode& constant) {
   Inode& inode = *constant.life->inode;
   if (has_wanted_name(inode)) return;
   if (agent_up() && inode.handles > 0) return;
-  if (inode.links == 0) {
+  if (inode.links == 0 && !inode.packed) {
     inode.life->destroyed = true;
     witness_.saw(Rare::kContentDestroyed);
     return;
@@ -151,7 +151,7 @@ void Ledger::run_ends() {
 }
 
 void Ledger::closed_by_agent(const Inode& inode) {
-  if (!agent_up()) return;
+  if (!agent_up() || inode.scratch) return;
   inode.life->inode->closed_with = inode.life;
   const auto names = disk_.names_of(inode);
   if (!names.empty()) {

@@ -116,6 +116,11 @@ void Scene::unlink(const std::string& name) {
   disk_.unlink(path_of(name));
 }
 
+void Scene::pack(const std::string& from, const std::string& to) {
+  witness_.see("somebody packs file #%ld", disk_.find(path_of(from))->serial);
+  disk_.pack(path_of(from), path_of(to));
+}
+
 void Scene::link(const std::string& name, const std::string& more) {
   disk_.link(path_of(name), path_of(more));
 }

@@ -50,6 +50,7 @@ class Scene {
   void copy(const std::string& from, const std::string& to);
   void truncate(const std::string& name, size_t keep = 0);
   void unlink(const std::string& name);
+  void pack(const std::string& from, const std::string& to);  // to .gz or .zst
   void link(const std::string& name, const std::string& more);
   void symlink(const std::string& target, const std::string& name);  // made, or pointed elsewhere
   void make_directory(const std::string& name);

@@ -28,8 +28,9 @@ constexpr std::array kStewardNumbers = {
     &StewardMetrics::files_rotated,    &StewardMetrics::files_deleted,
     &StewardMetrics::files_retired,    &StewardMetrics::event_overflows,
     &StewardMetrics::watch_failures,   &StewardMetrics::skipped_files,
-    &StewardMetrics::missed_truncated, &StewardMetrics::checkpoints,
-    &StewardMetrics::checkpoint_errors};
+    &StewardMetrics::missed_truncated, &StewardMetrics::missed_deleted,
+    &StewardMetrics::checkpoints,      &StewardMetrics::checkpoint_errors,
+    &StewardMetrics::archives_read,    &StewardMetrics::archives_damaged};
 constexpr std::array kShardNumbers = {
     &ShardMetrics::reads,       &ShardMetrics::read_errors,   &ShardMetrics::replaced_sequences,
     &ShardMetrics::split_lines, &ShardMetrics::partial_lines, &ShardMetrics::truncations};

@@ -200,14 +200,7 @@ Result<FileHandle> SimDisk::open(const std::string& path) {
   if (const int32_t code = refused(path)) return Error::from_errno("open", code);
   Inode* inode = find(path);
   if (inode == nullptr) return Error::from_errno("open", ENOENT);
-  const auto free = std::find(handles_.begin(), handles_.end(), nullptr);
-  const auto number = static_cast<int>(free - handles_.begin());
-  if (free == handles_.end()) handles_.push_back(nullptr);
-  handles_[static_cast<size_t>(number)] = inode;
-  ++inode->handles;
-  if (open_handles() > plan_.open_files_max + 1)
-    witness_.violation("I7 BOUND", "more descriptors than open_files_max");
-  return FileHandle{number};
+  return hand_out(*inode);
 }
 
 Result<size_t> SimDisk::read_at(FileHandle file, FileOffset offset, std::span<std::byte> into) {

@@ -40,6 +40,8 @@ class SimDisk final : public Disk {
   void truncate(Inode& inode, size_t keep = 0);
   // What the kernel had not written yet is lost, in part or whole, or reads as zeros.
   void lose_power();
+  // As gzip or zstd do: `to`, by its ending, holds the same, and `from` is gone.
+  void pack(const std::string& from, const std::string& to);
   void rename(const std::string& from, const std::string& to);
   void unlink(const std::string& path);
   void link(const std::string& path, const std::string& more);  // a hard link
@@ -60,6 +62,11 @@ class SimDisk final : public Disk {
   // The agent process is gone: its descriptors are closed, whatever they held.
   void close_all();
 
+  // What the agent does to scratch files of its own.
+  Result<FileHandle> open_scratch();
+  Result<void> write_scratch(FileHandle file, FileOffset offset, std::span<const std::byte> bytes);
+  void punch_scratch(FileHandle file, FileOffset begin, FileOffset end);
+
   Result<void> list(const std::string& directory, std::vector<DirectoryEntry>& entries) override;
   Result<FileStat> stat(const std::string& path) override;
   Result<FileStat> stat(FileHandle file) override;
@@ -79,6 +86,7 @@ class SimDisk final : public Disk {
 
  private:
   bool fails(Seam seam);
+  FileHandle hand_out(Inode& inode);
   int32_t refused(const std::string& path) const { return refuses ? refuses(path) : 0; }
   FileStat stat_of(const Inode& inode) const;
   uint64_t free_number();
