@@ -89,9 +89,9 @@ struct Stream {
 // on. 1 stands for "nothing near enough", which costs no branch and finds runs of one byte.
 inline size_t take_candidate(const uint8_t* bytes, size_t at, uint16_t* table) {
   uint16_t* const slot = table + slot_of(load_eight(bytes + at));
-  const uint32_t gap = static_cast<uint16_t>(at - *slot - 1);
+  const int gap = static_cast<int16_t>(at - *slot - 1);  // negative where too far
   *slot = static_cast<uint16_t>(at);
-  return (gap & ((gap >> 15) - 1)) + 1;
+  return static_cast<uint32_t>(gap & ~(gap >> 15)) + size_t{1};
 }
 
 inline size_t common_bytes(const uint8_t* bytes, size_t at, size_t distance, size_t end) {
@@ -230,7 +230,7 @@ HWY_INLINE void Search(const BlockText& text, const uint64_t* starts, Stream& st
     stream.at = next_start(starts, stream.at + length);
     return;
   }
-  const auto length = static_cast<size_t>(std::countr_zero(differences));
+  const size_t length = static_cast<uint32_t>(std::countr_zero(differences));
   keep(stream, length, distance);
   const int64_t missed = (static_cast<int64_t>(length) - int64_t{kMatchMin}) >> 63;  // 0 or -1
   stream.next += 1 + missed;

@@ -127,15 +127,18 @@ HWY_INLINE SymbolPair* AppendLiterals(const uint8_t* literals, size_t count, Sym
 HWY_INLINE const MatchRecord* AppendRecords(const BlockText& text, const MatchRun& run,
                                             size_t* literals_at, SymbolPair** out_at) {
   const size_t readable = text.size < 2 * kLiteralStep ? 0 : text.size - 2 * kLiteralStep;
+  // Copies, because vector stores might alias what the references name.
+  const uint8_t* const bytes = text.bytes;
+  const MatchRecord* const records_end = run.records_end;
   const MatchRecord* record = run.records;
   SymbolPair* out = *out_at;
   size_t from = *literals_at;
-  for (; record != run.records_end && record->at <= readable; ++record) {
-    const uint8_t* const here = text.bytes + record->at;
+  for (; record != records_end && record->at <= readable; ++record) {
+    const uint8_t* const here = bytes + record->at;
     const size_t gap = record->at - from;
     const size_t back = std::min<size_t>(CommonBefore(here, record->distance), gap);
     // The byte before the literals exists: a record never stands at the first place of a body.
-    out = AppendLiterals(text.bytes + from, gap - back, out);
+    out = AppendLiterals(bytes + from, gap - back, out);
     out = append_match(record->length + back, distance_part(record->distance), out);
     from = record->at + size_t{record->length};
   }
