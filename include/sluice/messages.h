@@ -62,6 +62,7 @@ struct ShardReport {
     kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while
     kRefused,   // the file begins as a compressed one does and is not read as text
     kDrained,   // the shard reads no more and holds no lines; `tail` is unused
+    kSkipped,   // a hole: the `missed` bytes before `offset` of `epoch` hold no line
     kPosition,  // the tail is read up to `offset` of `epoch`
     kTold,      // every position is said; `tail` is unused
   };

@@ -44,7 +44,7 @@ struct PastGeneration {
   Epoch epoch;               // the newest of them
   uint32_t generations = 1;  // how many
   Bytes size;                // as far as it was seen
-  Bytes skipped;             // before the place where following began (from: end)
+  Bytes skipped;             // before the place where following began (from: end), and in holes
   Bytes acked;
   Bytes dropped;  // by the user's own overflow policy
   MissedBytes missed{};
@@ -59,7 +59,7 @@ struct RowLedger {
   static constexpr size_t kPastMax = 8;
 
   // Of the present generation:
-  FileOffset begin;  // where following it began
+  FileOffset begin;  // where following it began, and the bytes of holes behind that
   Bytes dropped;     // before the offset
   Bytes seen;        // the largest size that was seen
   // Those before it, the oldest first.

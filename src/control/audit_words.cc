@@ -25,7 +25,8 @@ constexpr std::array<AuditColumn, 8> kColumns = {{
     {"unread", "waits in the file", &AuditLine::unread},
     {"filtered", "taken out by a filter of yours", &AuditLine::filtered},
     {"dropped", "given up by your overflow: drop-oldest", &AuditLine::dropped},
-    {"skipped", "was there before following began (from: end)", &AuditLine::skipped},
+    {"skipped", "was there before following began (from: end), or is a hole that nobody wrote",
+     &AuditLine::skipped},
     {"missed", "cannot be delivered any more; the reason stands beside it", nullptr},
 }};
 

@@ -125,6 +125,10 @@ class Shard {
   void take_read(const ReadDone& done, MonoTime now, WallTime wall);
   bool take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size_t read_bytes,
                  MonoTime now, WallTime wall);
+  static bool follows_hole(std::span<const uint8_t> before);
+  bool meet_hole(Seat& seat, std::span<const uint8_t> text, MonoTime now);
+  void pass_hole(Seat& seat, const ReadWish& wish, std::span<const uint8_t> text, bool reached_end,
+                 MonoTime now);
   void refuse(Seat& seat, MonoTime now);
   void replace_content(Seat& seat, MonoTime now);
   void publish(Seat& seat, ReadBuffer& buffer, const FrameCut& cut, bool continuation);

@@ -86,7 +86,13 @@ bool Shard::take_text(Seat& seat, ReadBuffer& buffer, const ReadWish& wish, size
   const bool reached_end =
       text.size() < buffer.text.size() + (planted(Planted::kOffByOneAtBufferEnd) ? 1 : 0);
   const LineForm form = tail.origin().form;
-  const bool continuation = !ends_with_newline(all.first(wish.marker_bytes), tail.position(), form);
+  if (wish.behind_hole) {
+    pass_hole(seat, wish, text, reached_end, now);
+    return false;
+  }
+  const bool continuation = !ends_with_newline(head, tail.position(), form) && !follows_hole(head);
+  const bool may_be_hole = !continuation && !text.empty() && text.front() == 0;
+  if (may_be_hole && meet_hole(seat, text, now)) return false;
   const FrameRules rules{parts_.sources[seat.spec.source.value].line_bytes_max,
                          wish.flush_unfinished && text.size() == wish.unfinished_bytes, form,
                          tail.position(), continuation};

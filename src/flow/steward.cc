@@ -159,6 +159,9 @@ void Steward::take_reports() {
         ++drained_shards_;
         break;
       }
+      case ShardReport::Kind::kSkipped:
+        tail_skipped(report);
+        break;
       case ShardReport::Kind::kPosition:
       case ShardReport::Kind::kTold:
         tail_position(report);
@@ -174,8 +177,9 @@ void Steward::take_home() {
     // Undelivered lines stay unacknowledged: the next run reads them again.
     if (parcel->fate == Fate::kUndelivered && !planted(Planted::kUndeliveredCounts)) continue;
     const bool dropped = parcel->fate == Fate::kDropped;
+    const Outcome outcome = dropped ? Outcome::kDropped : Outcome::kAcked;
     SLUICE_CRASHPOINT("steward.ack.before");
-    for (const Span& span : parcel->spans) release_span(span, dropped);
+    for (const Span& span : parcel->spans) release_span(span, outcome);
     SLUICE_CRASHPOINT("steward.ack.after");
   }
 }

@@ -288,7 +288,9 @@ class Steward {
   Bytes unacked_of(const FileKey& key);
 
   // steward_tails.cc: what shards and parcels say.
-  void release_span(const Span& span, bool dropped);
+  enum class Outcome : uint8_t { kAcked, kDropped, kSkipped };
+  void release_span(const Span& span, Outcome outcome);
+  void tail_skipped(const ShardReport& report);
   void tail_cold(const ShardReport& report);
   void tail_new_epoch(const ShardReport& report);
   void tail_released(const ShardReport& report);

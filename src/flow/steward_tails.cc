@@ -8,7 +8,7 @@
 
 namespace sluice {
 
-void Steward::release_span(const Span& span, bool dropped) {
+void Steward::release_span(const Span& span, Outcome outcome) {
   FollowedTail* tail = files_.find(span.tail);
   if (tail == nullptr) return;  // a late ack of a file that was let go
   const Epoch epoch = tail->window.epoch();
@@ -16,9 +16,13 @@ void Steward::release_span(const Span& span, bool dropped) {
   const int64_t stale = tail->window.stale_releases();
   if (span.epoch > epoch) tail->ledger.end_epoch(tail->window, wall_);
   const bool moved = tail->window.release(span);
-  tail->ledger.released(span, dropped, tail->window);
+  if (outcome == Outcome::kSkipped) {
+    tail->ledger.skipped(span, tail->window);
+  } else {
+    tail->ledger.released(span, outcome == Outcome::kDropped, tail->window);
+  }
   if (span.epoch < epoch) mark_dirty(*tail);
-  if (tail->window.stale_releases() == stale) {
+  if (tail->window.stale_releases() == stale && outcome != Outcome::kSkipped) {
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
   }
   if (!moved) return;
@@ -33,6 +37,19 @@ void Steward::release_span(const Span& span, bool dropped) {
     order(*tail, ShardOrder::Kind::kAcked);
   if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   if (!file.packed_in.empty() && !packed_.empty()) archives_at_ = now_;
+}
+
+// A hole holds no line: nobody needs to deliver what lies before its end.
+void Steward::tail_skipped(const ShardReport& report) {
+  Marker nuls;
+  nuls.size = Marker::kBytesMax;
+  Span span;
+  span.tail = report.tail;
+  span.epoch = report.epoch;
+  span.begin = report.offset - report.missed;
+  span.end = report.offset;
+  span.end_proof = marker_hash(nuls);
+  release_span(span, Outcome::kSkipped);
 }
 
 // The shard found nothing new for a while. It looks no more until it is woken, so what was written

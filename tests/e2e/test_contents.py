@@ -5,7 +5,8 @@ import signal
 import subprocess
 
 from test_audit import AuditWorld
-from world import World, wait_until
+from test_many_files import memory_peak_kib
+from world import World, is_sanitized, wait_until
 
 
 class Cut(World):
@@ -37,6 +38,41 @@ class Cut(World):
 
     def test_tru_3_truncated_inside_a_line_while_the_agent_is_down(self):
         self.cut_to(21 * 400 + 11, " another end\n", down=True)
+
+
+class Hole(AuditWorld):
+    """A writer that does not append goes on at its old offset after a truncation."""
+
+    def test_rot_10_a_hole_of_a_gibibyte_is_passed_over(self):
+        gib = 1 << 30
+        box = self.inbox()
+        agent = self.agent_with_admin(box.url)
+        lines = [f"line {i:06} before" for i in range(2000)]
+        with open(self.logs / "a.log", "wb", buffering=0) as out:
+            out.write("".join(line + "\n" for line in lines).encode())
+            wait_until(lambda: len(box.records()) == 2000, "the lines before")
+            os.truncate(self.logs / "a.log", 0)
+            out.seek(gib + 1234)
+            after = [f"line {i:06} after" for i in range(2000)]
+            out.write("".join(line + "\n" for line in after[:1000]).encode())
+            wait_until(lambda: len(box.records()) >= 3000, "the lines behind the hole")
+            self.assertEqual(self.total(agent, "sluice_hole_bytes_total"), gib + 1234)
+            if not is_sanitized():
+                self.assertLess(memory_peak_kib(agent.proc.pid), 200 << 10)
+            code, report = self.audit(agent)
+            self.assertEqual(self.line(report, "a.log", 1)["skipped"], gib + 1234, report)
+            self.assertEqual(agent.stop(signal.SIGKILL), -signal.SIGKILL)
+            out.write("".join(line + "\n" for line in after[1000:]).encode())
+            agent = self.agent(box.url)
+            wait_until(lambda: set(box.lines()) == {*lines, *after}, "the rest")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(set(box.lines()), {*lines, *after}, "no record of NUL bytes")
+        size = os.stat(self.logs / "a.log").st_size
+        first = next(r for r in box.records() if r["line"] == after[0])
+        self.assertEqual(first.get("offset", gib + 1234), gib + 1234)
+        code, report = self.audit()
+        self.assertEqual((code, report["verdict"]), (0, "complete"), report)
+        self.assertEqual(self.line(report, "a.log", 1)["size"], size)
 
 
 class Packed(AuditWorld):

@@ -110,5 +110,32 @@ TEST(ShardProgress, TakesNoEarlyEndOfReadsForTheUnfinishedLastLineOfARotatedFile
   EXPECT_EQ(stand.metrics.partial_lines.get(), 1);
 }
 
+TEST(ShardProgress, ROT_10_AHoleAtTheEndWaitsForItsLineOrForTheEndOfARotatedFile) {
+  ShardStand stand({});
+  const auto pass_time = [&] {
+    for (int i = 0; i < 1'000; ++i) {
+      (void)stand.turn_after(20_ms);
+      stand.deliver();
+    }
+  };
+  stand.io.holes[1] = {{0, 8192}};
+  stand.adopt(1, std::string(10'000, '\0'));
+  pass_time();
+  EXPECT_EQ(stand.metrics.hole_bytes.get(), 0) << "somebody may still write into it";
+  EXPECT_EQ(stand.metrics.lines.get(), 0);
+  stand.io.files[1] += "line\n";
+  stand.order(ShardOrder::Kind::kWake, 1);
+  pass_time();
+  EXPECT_EQ(stand.metrics.hole_bytes.get(), 10'000);
+  EXPECT_EQ(stand.metrics.lines.get(), 1);
+  stand.io.holes[1].push_back({12'288, 20'480});
+  stand.io.files[1].resize(20'480, '\0');
+  stand.order(ShardOrder::Kind::kRotated, 1);
+  pass_time();
+  EXPECT_EQ(stand.metrics.hole_bytes.get(), 20'475) << "nobody will write there any more";
+  EXPECT_EQ(stand.metrics.lines.get(), 1);
+  EXPECT_EQ(stand.metrics.partial_lines.get(), 0);
+}
+
 }  // namespace
 }  // namespace sluice

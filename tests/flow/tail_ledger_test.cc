@@ -184,5 +184,25 @@ TEST(TailLedger, AddsUpWhateverTheOrderIs) {
   }
 }
 
+TEST(TailLedger, ROT_10_HolesAreSkippedWhenTheOffsetHasPassedThem) {
+  Books books;
+  const auto skip = [&](const Span& each) {
+    books.window.release(each);
+    books.ledger.skipped(each, books.window);
+  };
+  books.home(span(0, 0, 100));
+  skip(span(0, 200, 5000));
+  EXPECT_EQ(books.sums(5000, 6000).skipped, Bytes(4800)) << "also before the offset is there";
+  EXPECT_EQ(books.sums(5000, 6000).in_flight, Bytes(100));
+  EXPECT_EQ(books.stored().begin, FileOffset(0));
+  books.home(span(0, 100, 200));
+  EXPECT_EQ(books.stored().begin, FileOffset(4800));
+  EXPECT_EQ(books.sums(5000, 6000).acked, Bytes(200));
+  EXPECT_EQ(books.sums(5000, 6000).unread, Bytes(1000));
+  (void)books.truncated(1, 5000);
+  EXPECT_EQ(books.ledger.past().back().skipped, Bytes(4800));
+  EXPECT_EQ(books.ledger.past().back().acked, Bytes(200));
+}
+
 }  // namespace
 }  // namespace sluice

@@ -48,6 +48,7 @@ struct Life {
   Inode* inode = nullptr;
   Life* parent = nullptr;  // the content before, if this one began with bytes of it
   std::string content;
+  RangeSet gaps;           // that nobody wrote: they read as zeros
   bool destroyed = false;  // truncated away, or out of the agent's reach for good
   std::array<Reach, kDestinationsMax> at;
 };

@@ -61,6 +61,7 @@ int64_t common_bytes(const std::string& a, const std::string& b) {
 // What was delivered of a content before it was cut is delivered of what was left, too.
 RangeSet Ledger::settled(const Life& life, size_t destination) const {
   RangeSet all = life.at[destination].settled();
+  all.add(life.gaps);
   if (life.parent != nullptr)
     all.add(settled(*life.parent, destination)
                 .before(common_bytes(life.content, life.parent->content)));

@@ -73,6 +73,12 @@ void Scene::write(Inode* file, int lines) {
   append(file, text);
 }
 
+void Scene::write_behind(Inode* file, size_t at, int lines) {
+  witness_.see("writer   goes on at its old offset %ld", static_cast<int64_t>(at));
+  disk_.write_behind(*file, at, "");
+  write(file, lines);
+}
+
 void Scene::append(Inode* file, std::string_view text) {
   disk_.append(*file, text);
   witness_.see("writer   writes %ld bytes to file #%ld", static_cast<int64_t>(text.size()),

@@ -43,6 +43,8 @@ class Scene {
   Inode* open(const std::string& name);
   void write(Inode* file, int lines);
   void append(Inode* file, std::string_view text);
+  // Behind the end, as who does not append.
+  void write_behind(Inode* file, size_t at, int lines);
   void close(Inode* file);
 
   // Rotators and people.

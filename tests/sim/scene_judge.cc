@@ -33,7 +33,8 @@ constexpr std::array kStewardNumbers = {
     &StewardMetrics::archives_read,    &StewardMetrics::archives_damaged};
 constexpr std::array kShardNumbers = {
     &ShardMetrics::reads,       &ShardMetrics::read_errors,   &ShardMetrics::replaced_sequences,
-    &ShardMetrics::split_lines, &ShardMetrics::partial_lines, &ShardMetrics::truncations};
+    &ShardMetrics::split_lines, &ShardMetrics::partial_lines, &ShardMetrics::truncations,
+    &ShardMetrics::hole_bytes};
 constexpr std::array kLaneNumbers = {&LaneMetrics::sent_requests, &LaneMetrics::retries,
                                      &LaneMetrics::dropped_lines, &LaneMetrics::holds};
 

@@ -151,6 +151,79 @@ TEST(Scenes, ROT_9_truncated_and_regrown_while_the_agent_is_down) {
   });
 }
 
+// A hole is counted in pages of 4 KiB.
+void large_blocks(Plan& plan) {
+  plan.block_bytes = 8192;
+  plan.line_bytes_max = 1024;
+}
+
+TEST(Scenes, ROT_10_the_hole_of_a_writer_that_does_not_append_is_passed_over) {
+  for (const size_t at : {size_t{4096}, size_t{20'000}, size_t{100'001}}) {
+    play(
+        [&](Scene& s) {
+          s.start();
+          Inode* file = s.open("a.log");
+          s.write(file, 20);
+          s.run_until_delivered();
+          s.truncate("a.log");
+          s.write_behind(file, at, 10);
+          s.run(1_s);
+          s.write(file, 10);
+          s.run_until_delivered();
+          EXPECT_EQ(s.sum(&ShardMetrics::hole_bytes),
+                    static_cast<int64_t>(at * s.plan().destinations.size()));
+          s.expect_ok();
+        },
+        large_blocks);
+  }
+}
+
+TEST(Scenes, ROT_10_also_behind_lines_of_somebody_else_and_in_a_file_that_is_found_so) {
+  play(
+      [](Scene& s) {
+        Inode* file = s.open("a.log");
+        s.write(file, 3);
+        s.write_behind(file, 50'000, 4);
+        s.start();
+        s.run_until_delivered();
+        s.write_behind(file, 90'000, 4);
+        s.run_until_delivered();
+        s.stop();
+        s.write_behind(file, 130'000, 4);
+        s.start();
+        s.run_until_delivered();
+        s.expect_ok();
+      },
+      large_blocks);
+}
+
+TEST(Scenes, ROT_10_killed_at_any_turn_no_offset_is_wrong) {
+  play_killed_at_every_turn(
+      [](Scene& s) {
+        s.start();
+        Inode* file = s.open("a.log");
+        s.write(file, 5);
+        s.write_behind(file, 20'000, 5);
+        s.run(300_ms);
+        s.write_behind(file, 41'000, 3);
+        s.run(1500_ms);
+      },
+      large_blocks);
+}
+
+TEST(Scenes, LIN_10_NUL_bytes_at_the_beginning_of_a_line_without_a_hole_are_text) {
+  play(
+      [](Scene& s) {
+        s.start();
+        s.append("a.log", std::string("\0\0first\nsecond\n", 15));
+        s.owe(std::string("\0\0first", 7));
+        s.owe("second");
+        s.run_until_delivered();
+        s.expect_ok();
+      },
+      large_blocks);
+}
+
 TEST(Scenes, ROT_11_two_rotations_within_one_look_lose_nothing) {
   play(
       [](Scene& s) {

@@ -41,6 +41,14 @@ void SimDisk::append(Inode& inode, std::string_view text) {
   }
 }
 
+void SimDisk::write_behind(Inode& inode, size_t at, std::string_view text) {
+  std::string& content = inode.life->content;
+  SLUICE_CHECK(at >= content.size(), "a hole is made behind the end");
+  inode.life->gaps.add(static_cast<int64_t>(content.size()), static_cast<int64_t>(at));
+  content.resize(at, '\0');
+  append(inode, text);
+}
+
 void SimDisk::truncate(Inode& inode, size_t keep) {
   if (keep >= inode.life->content.size()) return;
   Life& before = *inode.life;
@@ -48,6 +56,7 @@ void SimDisk::truncate(Inode& inode, size_t keep) {
   if (keep > 0) witness_.saw(Rare::kTruncatedInPart);
   begin_life(inode, std::string_view(before.content).substr(0, keep));
   if (keep > 0) inode.life->parent = &before;
+  inode.life->gaps = before.gaps.before(static_cast<int64_t>(keep));
   inode.synced = std::min(inode.synced, keep);
   touch(inode);
   if (names_changed) names_changed(inode);
@@ -222,7 +231,11 @@ Result<FileOffset> SimDisk::next_data(FileHandle file, FileOffset from) {
   if (fails(Seam::kReadAt)) return Error::from_errno("lseek", EIO);
   const Inode* inode = behind(file);
   if (inode == nullptr) return Error::from_errno("lseek", EBADF);
-  return std::min(from, FileOffset(static_cast<int64_t>(inode->life->content.size())));
+  // Of a gap only whole pages are a hole.
+  constexpr int64_t kPage = 4096;
+  const int64_t end = inode->life->gaps.first_gap(from.value) / kPage * kPage;
+  return std::min(std::max(from, FileOffset(end)),
+                  FileOffset(static_cast<int64_t>(inode->life->content.size())));
 }
 
 void SimDisk::close(FileHandle file) {

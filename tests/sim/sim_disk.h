@@ -36,6 +36,8 @@ class SimDisk final : public Disk {
   Inode* create(const std::string& path);  // REQUIRES: no such name
   Inode* find(const std::string& path) const;
   void append(Inode& inode, std::string_view text);
+  // Writes at an offset behind the end, as who does not append: between them lies a hole.
+  void write_behind(Inode& inode, size_t at, std::string_view text);
   // Cuts the content off behind its first `keep` bytes, which are fewer than it has.
   void truncate(Inode& inode, size_t keep = 0);
   // What the kernel had not written yet is lost, in part or whole, or reads as zeros.

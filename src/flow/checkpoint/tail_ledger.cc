@@ -55,11 +55,33 @@ void TailLedger::released(const Span& span, bool dropped, const AckWindow& windo
     return;
   }
   if (dropped) dropped_ahead_.push_back({span.begin, span.end});
-  std::erase_if(dropped_ahead_, [&](const AckedRange& range) {
-    const bool reached = range.end <= window.committed();
-    if (reached) stored_.dropped += range.end - range.begin;
+  settle_ahead(window);
+}
+
+void TailLedger::skipped(const Span& span, const AckWindow& window) {
+  if (span.epoch < window.epoch()) {
+    PastGeneration& past = past_of(span.epoch);
+    past.skipped += span.end - span.begin;
+    if (past.in_flight() < Bytes(0)) past.size = past.size - past.in_flight();
+    return;
+  }
+  skipped_ahead_.push_back({span.begin, span.end});
+  settle_ahead(window);
+}
+
+// What the offset has reached counts for the row from now on.
+void TailLedger::settle_ahead(const AckWindow& window) {
+  const auto take = [&](std::vector<AckedRange>& ahead) {
+    Bytes reached;
+    std::erase_if(ahead, [&](const AckedRange& range) {
+      const bool is_reached = range.end <= window.committed();
+      if (is_reached) reached += range.end - range.begin;
+      return is_reached;
+    });
     return reached;
-  });
+  };
+  stored_.dropped += take(dropped_ahead_);
+  stored_.begin += take(skipped_ahead_);
 }
 
 void TailLedger::end_epoch(const AckWindow& window, WallTime now) {
@@ -80,6 +102,7 @@ void TailLedger::end_epoch(const AckWindow& window, WallTime now) {
   stored_.seen = Bytes(0);
   shrunk_ = false;
   dropped_ahead_.clear();
+  skipped_ahead_.clear();
 }
 
 Bytes TailLedger::learned(Epoch ended, FileOffset read_end, Bytes unfinished) {
@@ -100,11 +123,12 @@ GenerationSums TailLedger::sums(const AckWindow& window, FileOffset read_end, By
     ahead += range.end - range.begin;
     end = std::max(end, range.end);
   }
-  const Bytes dropped_ahead = sum_of(dropped_ahead_);
+  const Bytes dropped_ahead = sum_of(dropped_ahead_), skipped_ahead = sum_of(skipped_ahead_);
   GenerationSums sums;
-  sums.skipped = stored_.begin - FileOffset(0);
+  sums.skipped = stored_.begin - FileOffset(0) + skipped_ahead;
   sums.dropped = stored_.dropped + dropped_ahead;
-  sums.acked = window.committed() - stored_.begin - stored_.dropped + ahead - dropped_ahead;
+  sums.acked =
+      window.committed() - stored_.begin - stored_.dropped + ahead - dropped_ahead - skipped_ahead;
   sums.in_flight = (end - window.committed()) - ahead;
   sums.unread = std::max(size - (end - FileOffset(0)), Bytes(0));
   sums.size = (end - FileOffset(0)) + sums.unread;

@@ -34,6 +34,8 @@ class TailLedger {
   void saw_size(Bytes size);
   // The span came home. REQUIRES: `window` has taken it already.
   void released(const Span& span, bool dropped, const AckWindow& window);
+  // The span holds no line (a hole). REQUIRES: as released().
+  void skipped(const Span& span, const AckWindow& window);
   // The window's epoch is over. REQUIRES: called before the window starts the next one.
   void end_epoch(const AckWindow& window, WallTime now);
   // The shard's word about an epoch that is over: it had read up to `read_end`, and `unfinished`
@@ -50,9 +52,11 @@ class TailLedger {
 
  private:
   PastGeneration& past_of(Epoch epoch);
+  void settle_ahead(const AckWindow& window);
 
   RowLedger stored_;
   std::vector<AckedRange> dropped_ahead_;  // beyond the offset
+  std::vector<AckedRange> skipped_ahead_;  // the same
   Bytes last_seen_;                        // of the epoch that ended last
   bool shrunk_ = false;                    // truncated, and the shard has not noticed yet
 };

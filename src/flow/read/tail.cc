@@ -45,6 +45,11 @@ ReadWish Tail::begin_read(MonoTime now) {
   }
   wish.offset = position_ - Bytes(marker_.size - probe_at_);
   wish.marker_bytes = marker_.size - probe_at_;
+  if (hole_end_ > position_) {
+    wish.offset = hole_end_;
+    wish.marker_bytes = 0;
+    wish.behind_hole = true;
+  }
   wish.oversize = oversize_;
   wish.flush_unfinished = rested && end_is_certain_;
   wish.unfinished_bytes = unfinished_bytes_;
@@ -53,6 +58,7 @@ ReadWish Tail::begin_read(MonoTime now) {
 
 Look Tail::look(std::span<const uint8_t> head) const {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can be looked at");
+  if (hole_end_ > position_) return Look::kSame;  // the read behind it compares
   if (probe_at_ > 0) return head.empty() ? Look::kReplaced : Look::kDoubtful;
   if (head.empty() && marker_.size > 0) return Look::kReplaced;
   const size_t bytes = std::min<size_t>(head.size(), marker_.size);
@@ -82,6 +88,7 @@ void Tail::took(Bytes bytes, std::span<const uint8_t> before, MonoTime now) {
 void Tail::reached_end(size_t unfinished_bytes, MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading || mode_ == TailMode::kReady, "an end follows a read");
   if (unfinished_bytes > unfinished_bytes_) last_growth_ = now;
+  hole_end_ = FileOffset(0);
   set_unfinished(unfinished_bytes);
   oversize_ = false;
   rest(now);
@@ -107,6 +114,7 @@ void Tail::needs_more_room() {
 
 void Tail::read_failed(MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can fail");
+  hole_end_ = FileOffset(0);
   mode_ = TailMode::kPaused;
   paused_until_ = now + timings_.retry_delay;
 }
@@ -135,6 +143,24 @@ void Tail::set_unfinished(size_t bytes) {
   unfinished_bytes_ = bytes;
 }
 
+void Tail::found_hole(FileOffset end) {
+  read_void();
+  SLUICE_CHECK(end > position_, "a hole has a length");
+  hole_end_ = end;
+}
+
+void Tail::passed_hole(FileOffset end, MonoTime now) {
+  read_void();
+  SLUICE_CHECK(end - position_ >= Bytes(Marker::kBytesMax), "a hole has a marker's length");
+  position_ = end;
+  marker_ = Marker{};
+  marker_.size = Marker::kBytesMax;
+  hole_end_ = FileOffset(0);
+  set_unfinished(0);
+  oversize_ = false;
+  last_growth_ = now;
+}
+
 Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   SLUICE_CHECK(mode_ == TailMode::kReading, "only a read can find other content");
   SLUICE_CHECK(origin->epoch > origin_->epoch, "epochs grow");
@@ -142,6 +168,7 @@ Bytes Tail::replaced(std::unique_ptr<TailOrigin> origin, MonoTime now) {
   old_origins_.push_back(std::move(origin_));
   origin_ = std::move(origin);
   position_ = FileOffset(0);
+  hole_end_ = FileOffset(0);
   probe_at_ = 0;
   marker_ = Marker{};
   set_unfinished(0);

@@ -54,6 +54,7 @@ struct ReadWish {
   size_t unfinished_bytes = 0;
   // Only asks whether the file ends behind the bytes that were seen: reads there, no marker.
   bool asks_for_end = false;
+  bool behind_hole = false;  // it begins at the end of the hole that begins at the position
 };
 
 // What the first bytes of a read say about the content.
@@ -97,6 +98,10 @@ class Tail {
   // Fewer bytes came than are known to lie there: the next read begins behind them. Only if it
   // finds the end is the file shorter than it was.
   void read_short(size_t bytes);
+  // From the position to `end` lies a hole, or more of one: the next read begins there.
+  void found_hole(FileOffset end);
+  // What was written goes on at `end`; between the position and it are only NUL bytes.
+  void passed_hole(FileOffset end, MonoTime now);
   // The answer to a wish that asks for the end.
   void told_end(bool file_ends, MonoTime now);
 
@@ -134,6 +139,7 @@ class Tail {
   std::vector<std::unique_ptr<TailOrigin>> old_origins_;
   FileOffset position_;
   Marker marker_;
+  FileOffset hole_end_;    // if it is beyond the position
   uint32_t probe_at_ = 0;  // of the marker; not 0: the next read only asks whether the file ends
   size_t unfinished_bytes_ = 0;
   bool end_is_certain_ = false;  // a read behind the unfinished bytes found nothing
