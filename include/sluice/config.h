@@ -193,9 +193,13 @@ struct DestinationConfig {
   // rates, lowering it makes more requests.
   Duration wait = Duration(200'000'000);
 
-  // Requests in flight. Raising it hides a longer round trip and needs one body of memory each;
-  // 1 makes the destination see one request after the other.
-  int32_t workers = 4;
+  // Requests in flight at most; how many there are follows the destination's answers. 0: auto.
+  // Raising it hides a longer round trip and needs one body of memory each; 1 makes the
+  // destination see one request after the other.
+  int32_t workers = 0;
+  // Bodies shrink by four to eight, so eight requests are planned for with the memory of four.
+  int32_t most_workers() const { return workers > 0 ? workers : 8; }
+  int32_t planned_workers() const { return workers > 0 ? workers : 4; }
 
   // Lines read but not yet in a request; 0: bounded by `memory` alone. When reached, `overflow`
   // decides. Raising it evens out bursts; lowering it keeps less in memory.

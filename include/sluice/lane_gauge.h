@@ -4,8 +4,9 @@
 // In:      shards add when they seal a parcel, the lane takes away when a parcel leaves its hands.
 // Out:     relaxed reads: may a shard read more for this destination? has the linger ended?
 // Thread:  any; one cache line per lane, touched per parcel and per turn.
-// Limits:  bytes_max and lines_max are soft by what the shards hold in open batches at that moment;
-//          the memory plan has a term for that.
+// Limits:  the lane says what may be held at present (credit_bytes: half a second's worth), the
+//          memory plan and the user cap it. All are soft by what the shards hold in open batches at
+//          that moment; the memory plan has a term for that.
 // Why so:  backpressure is the absence of credit. Nobody is told to slow down; reads just do not
 //          start.
 #pragma once
@@ -18,11 +19,13 @@
 namespace sluice {
 
 struct alignas(64) LaneGauge {
-  std::atomic<int64_t> held_bytes{
-      0};  // compressed bytes of parcels queued, in flight or backing off
+  // Compressed bytes of parcels queued, in flight or backing off.
+  std::atomic<int64_t> held_bytes{0};
   std::atomic<int64_t> held_lines{0};
   std::atomic<int64_t> held_parcels{0};
   std::atomic<int64_t> on_wire{0};  // requests whose answer is still open
+  // What may be held at present. Written by the lane.
+  std::atomic<int64_t> credit_bytes{INT64_MAX};
   // Constant after construction:
   int64_t bytes_max = 0;
   int64_t lines_max = 0;       // 0: no bound but memory
@@ -31,7 +34,8 @@ struct alignas(64) LaneGauge {
 
   bool has_credit() const {
     if (drop_oldest) return true;
-    if (held_bytes.load(std::memory_order_relaxed) >= bytes_max) return false;
+    const int64_t held = held_bytes.load(std::memory_order_relaxed);
+    if (held >= bytes_max || held >= credit_bytes.load(std::memory_order_relaxed)) return false;
     return lines_max == 0 || held_lines.load(std::memory_order_relaxed) < lines_max;
   }
   // May one more parcel be sealed? Not asked per read but per parcel: bodies of one line are legal.

@@ -71,6 +71,8 @@ struct alignas(64) LaneMetrics {
   Counter queue_parcels;  // gauge
   Counter in_flight;      // gauge: on the wire or backing off
   Counter backing_off;    // gauge
+  Counter window;         // gauge: requests that may be open at present
+  Counter credit_bytes;   // gauge: compressed bytes that may be held at present
   Counter answer_ns_sum;  // of requests that got an answer
   Counter answers;
   Counter healthy;  // gauge: 1 if the last answer was a success

@@ -64,7 +64,7 @@ PlanInput plan_input(const AgentConfig& config, int32_t shards) {
     plan.batch_bytes = destination.batch_bytes;
     plan.worst_line_bytes = Bytes(static_cast<int64_t>(worst_record_bytes(config, destination)));
     plan.codec_bytes = Bytes(1 << 20);
-    plan.workers = destination.workers;
+    plan.workers = destination.planned_workers();
     input.destinations.push_back(plan);
   }
   return input;

@@ -91,14 +91,15 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.wire.tls = destination.tls;
   spec.wire.request_timeout = destination.request_timeout;
   spec.wire.connect_timeout = destination.connect_timeout;
-  spec.wire.window = static_cast<size_t>(destination.workers);
+  spec.wire.window = static_cast<size_t>(destination.most_workers());
   spec.wire.connections_max = spec.wire.window;
   spec.settings.name = destination.name;
   spec.settings.home_producer = id.value;
   spec.settings.home_room = parts_->home_room;
-  spec.settings.workers = destination.workers;
+  spec.settings.workers = destination.most_workers();
+  spec.settings.workers_adapt = true;
   // With the defaults 4 MiB; see StewardSettings::exposed_bytes for the other part of the promise.
-  spec.settings.ahead_bytes_max = destination.batch_bytes * (2 * destination.workers);
+  spec.settings.ahead_bytes_max = destination.batch_bytes * (2 * destination.planned_workers());
   spec.settings.rate_bytes = destination.rate_bytes;
   spec.settings.rate_lines = destination.rate_lines;
   spec.settings.rate_requests = destination.rate_requests;

@@ -21,7 +21,8 @@ std::string written(const Option&, const Secret& value) {
 std::string written(const Option&, bool value) {
   return value ? "true" : "false";
 }
-std::string written(const Option&, int32_t value) {
+std::string written(const Option& option, int32_t value) {
+  if (option.form == Form::kCountOrAuto && value == 0) return "auto";
   return std::to_string(value);
 }
 std::string written(const Option&, Lines value) {
@@ -85,7 +86,8 @@ std::string type_of(const Option& option) {
   if constexpr (std::is_same_v<T, bool>) return "true | false";
   if constexpr (std::is_same_v<T, Bytes>) return "size";
   if constexpr (std::is_same_v<T, Duration>) return "duration";
-  if constexpr (std::is_same_v<T, Lines> || std::is_same_v<T, int32_t>) return "number";
+  if constexpr (std::is_same_v<T, Lines> || std::is_same_v<T, int32_t>)
+    return option.form == Form::kCountOrAuto ? "auto | number" : "number";
   if constexpr (std::is_same_v<T, CompressionLevel>) return "auto | fast | 1 to 19";
   if constexpr (std::is_same_v<T, RateLimit>)
     return option.form == Form::kByteRate ? "rate of bytes" : "rate";

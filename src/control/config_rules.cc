@@ -287,7 +287,7 @@ void check_server_name(const PlacedDestination& placed, ProblemList& problems) {
 std::optional<std::string> bodies_that_do_not_fit(const AgentConfig& config) {
   Bytes needed, longest;
   for (const DestinationConfig& destination : config.destinations)
-    needed += destination.batch_bytes * destination.workers;
+    needed += destination.batch_bytes * destination.planned_workers();
   for (const SourceConfig& source : config.sources) longest = std::max(longest, source.max_line);
   needed += longest * 2;
   if (needed <= config.memory) return std::nullopt;

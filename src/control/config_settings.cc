@@ -138,6 +138,12 @@ void read(const Reading& reading, Lines& out) {
 }
 
 void read(const Reading& reading, int32_t& out) {
+  const bool may_be_auto = reading.option().form == Form::kCountOrAuto;
+  const RawItem* item = may_be_auto ? reading.scalar() : nullptr;
+  if (item != nullptr && edit_distance(item->text, "auto") == 0) {
+    out = 0;
+    return;
+  }
   int64_t value = out;
   read_count(reading, value);
   out = static_cast<int32_t>(value);

@@ -41,7 +41,17 @@ using TlsField = FieldOf<TlsConfig, std::string, bool, TlsVersion>;
 using AuthField = FieldOf<Authentication, std::string, Secret>;
 
 // What a text means beyond its type.
-enum class Form : uint8_t { kPlain, kName, kPath, kPatterns, kNames, kUrl, kByteRate, kCountRate };
+enum class Form : uint8_t {
+  kPlain,
+  kName,
+  kPath,
+  kPatterns,
+  kNames,
+  kUrl,
+  kByteRate,
+  kCountRate,
+  kCountOrAuto,  // 0 is written auto
+};
 
 // Where a setting lives; the order is that of Option::field.
 enum class Scope : uint8_t { kAgent, kSource, kDestination };

@@ -35,7 +35,9 @@ Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
       jitter_(seed),
       limits_(settings_.rate_bytes, settings_.rate_lines, settings_.rate_requests),
       report_(settings_.name, *parts.events),
-      in_flight_(settings_.workers) {
+      in_flight_(settings_.workers),
+      window_(settings_.workers, settings_.workers_adapt),
+      queue_bound_(parts_.gauge->bytes_max) {
   SLUICE_CHECK(parts_.wire && parts_.arriving && parts_.home && parts_.gauge && parts_.metrics,
                "a lane has all its parts");
   // Nothing speaks against a destination that was never asked.
@@ -77,9 +79,13 @@ void Lane::take_arrivals() {
     fresh.arrival = ++arrivals_;
     ++held_parcels_;
     held_lines_ += fresh.parcel->lines.value;
-    held_bytes_ += fresh.parcel->held_bytes();
+    const int64_t bytes = fresh.parcel->held_bytes();
+    held_bytes_ += bytes;
+    queued_bytes_ += bytes;
+    queue_bound_.arrived(bytes);
     queue_.push_back(std::exchange(fresh, {}));
   }
+  queue_bound_.queued(queued_bytes_);
   if (giving_back_) give_back_waiting();
 }
 
@@ -97,6 +103,7 @@ bool Lane::reap_answers(MonoTime now) {
 void Lane::settle(const WireAnswer& answer, MonoTime now) {
   const Verdict verdict = judge(answer);
   count(answer, verdict);
+  learn_from(answer, verdict, now);
   if (verdict.delivered()) {
     failures_in_row_ = 0;
     SLUICE_CRASHPOINT("lane.ack.before");
@@ -117,6 +124,16 @@ void Lane::settle(const WireAnswer& answer, MonoTime now) {
   report_.health_changed(change);
   // It is back: what failed only because it was away need not sit out a long pause.
   if (change == Health::Change::kCameBack) in_flight_.hasten(now);
+}
+
+void Lane::learn_from(const WireAnswer& answer, const Verdict& verdict, MonoTime now) {
+  using Sign = SendWindow::Sign;
+  const bool speaks = verdict.subject == Verdict::Subject::kDestination &&
+                      answer.failure != TransportFailure::kAbandoned;
+  const Sign sign = verdict.delivered() ? Sign::kFine : speaks ? Sign::kOverloaded : Sign::kNoSign;
+  window_.answered(sign, answer.took, static_cast<int32_t>(in_flight_.on_wire()), now);
+  if (!verdict.delivered()) return;
+  queue_bound_.delivered(in_flight_.by_ticket(answer.ticket).parcel->held_bytes(), now);
 }
 
 void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
@@ -186,6 +203,10 @@ bool Lane::send_next(MonoTime now) {
   Consignment* due = in_flight_.next_due();
   next_send_ = due != nullptr ? due->parcel->not_before : kNever;
   const bool retry = next_send_ <= now;
+  if (in_flight_.on_wire() >= static_cast<size_t>(window_.limit())) {
+    next_send_ = kNever;  // an answer wakes the lane
+    return false;
+  }
   if (!retry && (in_flight_.full() || queue_.empty() || too_far_ahead())) return false;
 
   Consignment& next = retry ? *due : queue_.front();
@@ -203,12 +224,18 @@ bool Lane::send_next(MonoTime now) {
   if (retry) {
     begin_attempt(in_flight_.restart_next_due(), now);
   } else {
-    Consignment fresh = std::move(queue_.front());
-    queue_.pop_front();
+    Consignment fresh = take_from_queue();
     fresh.delivered_before = delivered_raw_;
     begin_attempt(in_flight_.start(std::move(fresh)), now);
   }
   return true;
+}
+
+Consignment Lane::take_from_queue() {
+  Consignment first = std::move(queue_.front());
+  queue_.pop_front();
+  queued_bytes_ -= first.parcel->held_bytes();
+  return first;
 }
 
 bool Lane::too_far_ahead() {
@@ -257,8 +284,7 @@ bool Lane::drop_oldest() {
   if (pausing != nullptr && (waiting == nullptr || pausing->arrival < waiting->arrival)) {
     oldest = in_flight_.remove_oldest_backing_off();
   } else {
-    oldest = std::move(queue_.front());
-    queue_.pop_front();
+    oldest = take_from_queue();
   }
   LaneMetrics& metrics = *parts_.metrics;
   metrics.dropped_parcels.add();
@@ -314,9 +340,7 @@ void Lane::give_back_waiting() {
     send_home(in_flight_.remove_oldest_backing_off(), Fate::kUndelivered);
   }
   while (home_has_room() && !queue_.empty()) {
-    Consignment waiting = std::move(queue_.front());
-    queue_.pop_front();
-    send_home(std::move(waiting), Fate::kUndelivered);
+    send_home(take_from_queue(), Fate::kUndelivered);
   }
 }
 
@@ -327,7 +351,12 @@ bool Lane::empty() const {
 void Lane::publish_gauges() {
   const auto on_wire = static_cast<int64_t>(in_flight_.on_wire());
   const auto backing_off = static_cast<int64_t>(in_flight_.backing_off());
+  queue_bound_.queued(queued_bytes_);
+  const int64_t credit = held_bytes_ - queued_bytes_ + queue_bound_.bytes();
+  parts_.gauge->credit_bytes.store(credit, std::memory_order_relaxed);
   parts_.gauge->on_wire.store(on_wire, std::memory_order_relaxed);
+  parts_.metrics->window.set(window_.limit());
+  parts_.metrics->credit_bytes.set(std::min(credit, parts_.gauge->bytes_max));
   parts_.metrics->queue_parcels.set(static_cast<int64_t>(queue_.size()));
   parts_.metrics->in_flight.set(on_wire + backing_off);
   parts_.metrics->backing_off.set(backing_off);

@@ -6,7 +6,9 @@
 //          dropped by the user's own overflow policy, or undelivered when the agent stops.
 // Owns:    the parcels between arrival and home. The wire borrows one while its request is open.
 // Thread:  one loop, a shard's or its own. turn() is the only entry while running; it never waits.
-// Limits:  at most `workers` parcels on the wire or backing off, the queue as the gauge allows.
+// Limits:  at most `workers` parcels on the wire or backing off, fewer on the wire if that is what
+//          the destination gains from; the queue as the gauge allows, which is told twice a second
+//          how much the destination takes.
 //          Nothing is sent while the steward is so far behind that its channel could overflow.
 //          Due retries go before fresh parcels, fresh ones keep their order. A parcel that the rate
 //          limits hold back is not overtaken: a large one would starve.
@@ -23,7 +25,9 @@
 #include "flow/deliver/health.h"
 #include "flow/deliver/in_flight.h"
 #include "flow/deliver/lane_report.h"
+#include "flow/deliver/queue_bound.h"
 #include "flow/deliver/retry.h"
+#include "flow/deliver/send_window.h"
 #include "flow/deliver/token_bucket.h"
 #include "flow/deliver/verdict.h"
 #include "sluice/channel.h"
@@ -44,7 +48,8 @@ struct LaneSettings {
   // Parcels in the home channel above which nothing is sent or dropped. REQUIRES: the channel holds
   // this many and, for each lane that uses it, parcels_max of its gauge and one per shard.
   size_t home_room = 4096;
-  int32_t workers = 4;
+  int32_t workers = 4;         // requests open or backing off at most
+  bool workers_adapt = false;  // as many as the destination gains from, up to `workers`
   // Raw bytes that may be delivered while an older parcel is not: after a crash they come again,
   // since positions move over contiguous bytes only. Raising it lets one slow or refused request
   // hold up the others less. Never for the sake of a parcel that is refused for what it is.
@@ -100,6 +105,8 @@ class Lane {
   void count(const WireAnswer& answer, const Verdict& verdict);
   void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
   bool home_has_room() const;
+  Consignment take_from_queue();
+  void learn_from(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
   bool send_next(MonoTime now);
   bool too_far_ahead();
   void hurry_who_is_behind(MonoTime now);
@@ -119,7 +126,10 @@ class Lane {
   LaneReport report_;
   Health health_;
   InFlight in_flight_;
+  SendWindow window_;
+  QueueBound queue_bound_;
   std::deque<Consignment> queue_;  // fresh, oldest first
+  int64_t queued_bytes_ = 0;
   uint64_t arrivals_ = 0;
   Bytes delivered_raw_;
   uint32_t failures_in_row_ = 0;  // since the destination last took a parcel

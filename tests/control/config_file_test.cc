@@ -79,9 +79,10 @@ TEST(ConfigFile, RefusesWrongShapesWithWhatWasExpected) {
             "sluice.yaml:1:9: error: expected a text in 'paths', found a list\n");
   EXPECT_EQ(complaints("labels: [a, b]\n"),
             "sluice.yaml:1:1: error: 'labels' takes a map of names and values\n");
-  EXPECT_EQ(complaints("workers:\n"),
-            "sluice.yaml:1:1: error: 'workers' has no value; write one (number), or remove the "
-            "line\n");
+  EXPECT_EQ(
+      complaints("workers:\n"),
+      "sluice.yaml:1:1: error: 'workers' has no value; write one (auto | number), or remove the "
+      "line\n");
   EXPECT_EQ(complaints("- a\n- b\n"),
             "sluice.yaml:1:1: error: expected 'key: value' lines at the top of the file\n");
 }

@@ -98,6 +98,7 @@ void AgentLife::add_post(Loop& loop, uint32_t destination) {
   settings.home_producer = destination;
   settings.home_room = plan.home_room;
   settings.workers = plan.workers;
+  settings.workers_adapt = true;
   settings.ahead_bytes_max = Bytes(static_cast<int64_t>(plan.batch_bytes) * 2 * plan.workers);
   settings.rate_bytes = plan.rate_bytes;
   settings.rate_requests = plan.rate_requests;
