@@ -117,6 +117,7 @@ Plan draw_plan(uint64_t seed) {
   draw_faults(dice, plan);
   const int destinations = dice.chance(300) ? 2 : 1;
   for (int i = 0; i < destinations; ++i) plan.destinations.push_back(draw_destination(dice, plan));
+  if (plan.wide_pattern && plan.rotations > 0 && dice.chance(100)) plan.double_copies = 2;
   return plan;
 }
 

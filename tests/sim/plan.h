@@ -99,8 +99,9 @@ struct Plan {
   int outages = 0;  // how many
   bool long_outage = false;
   Duration answer_delay_max{5'000'000};
-  int stall = 0;      // a turn is followed by a pause of that thread
-  int rotations = 0;  // how many over the troubled time
+  int stall = 0;          // a turn is followed by a pause of that thread
+  int rotations = 0;      // how many over the troubled time
+  int double_copies = 0;  // two rotators copy one file before either truncates it
   int truncations = 0;
   int cuts = 0;  // truncations that leave a part
   int deletions = 0;

@@ -76,6 +76,7 @@ constexpr Cut kCuts[] = {
     set_least<&Plan::outages, 0>,
     set_least<&Plan::stall, 0>,
     set_least<&Plan::rotations, 0>,
+    set_least<&Plan::double_copies, 0>,
     set_least<&Plan::truncations, 0>,
     set_least<&Plan::deletions, 0>,
     set_least<&Plan::cuts, 0>,

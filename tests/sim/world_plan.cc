@@ -35,6 +35,12 @@ void World::plan_events() {
     const Rotation how = dice_.chance(500) ? Rotation::kDelete : Rotation::kReplace;
     at_random(1, Act::kRotate, static_cast<int64_t>(how));
   }
+  for (int i = 0; i < plan_.double_copies; ++i) {
+    const MonoTime at = begin_ + dice_.between(0_ms, plan_.troubled);
+    const size_t which = dice_.below(writers_.count());
+    for (int twice = 0; twice < 2; ++twice)
+      add({at, Act::kRotate, which, static_cast<int64_t>(Rotation::kCopyTruncate)});
+  }
   plan_operator();
   for (auto entry = plan_.without.rbegin(); entry != plan_.without.rend(); ++entry) {
     if (*entry < events_.size()) events_.erase(events_.begin() + static_cast<ptrdiff_t>(*entry));
