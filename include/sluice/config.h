@@ -226,6 +226,11 @@ struct DestinationConfig {
   Duration retry_min_delay = Duration(100'000'000);
   Duration retry_max_delay = Duration(30'000'000'000);
 
+  // Most bytes of dead letters, which hold the lines that this destination refuses and others are
+  // taken beside. When it is reached the files of refused lines wait. Raising it keeps more of
+  // them.
+  Bytes dead_letter_max = Bytes(256 << 20);
+
   // The whole time of one request before it is given up and sent again. Too low a value sends the
   // same lines twice to a slow destination; too high a value notices a dead one late.
   Duration request_timeout = Duration(30'000'000'000);

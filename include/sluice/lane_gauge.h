@@ -26,6 +26,9 @@ struct alignas(64) LaneGauge {
   std::atomic<int64_t> on_wire{0};  // requests whose answer is still open
   // What may be held at present. Written by the lane.
   std::atomic<int64_t> credit_bytes{INT64_MAX};
+  // The most bytes of a body before compression that the destination takes, as learnt from its
+  // answers; 0: nothing is known. Shards seal earlier, the lane cuts what is sealed already.
+  std::atomic<int64_t> body_bytes_max{0};
   // Constant after construction:
   int64_t bytes_max = 0;
   int64_t lines_max = 0;       // 0: no bound but memory

@@ -66,8 +66,14 @@ struct alignas(64) LaneMetrics {
   Counter dropped_lines;            // by overflow: drop-oldest
   Counter dropped_raw_bytes;
   Counter dropped_parcels;
-  Counter holds;          // answers that only a person can cure (401, 404, ...)
-  Counter throttled;      // times a token bucket made a parcel wait
+  Counter dead_lines;  // in the dead letters
+  Counter dead_raw_bytes;
+  Counter dead_errors;  // letters that could not be written and are tried again
+  Counter splits;       // bodies that were answered 413 and are sent in smaller parts
+  Counter dissections;  // bodies that were answered 400 or 422 and are searched for the bad record
+  Counter cuts;         // parts that were made of bodies
+  Counter holds;        // answers that only a person can cure (401, 404, ...)
+  Counter throttled;    // times a token bucket made a parcel wait
   Counter queue_parcels;  // gauge
   Counter in_flight;      // gauge: on the wire or backing off
   Counter backing_off;    // gauge

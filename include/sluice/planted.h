@@ -55,6 +55,7 @@ enum class Planted : uint8_t {
   kBufferLostOnReadError,
   kClosedWithoutRow,
   kDamagedStoreSkipsToEnd,
+  kDeadBeforeDurable,
   kCount,
 };
 
@@ -97,6 +98,7 @@ inline constexpr std::array<const char*, static_cast<size_t>(Planted::kCount)> k
     "buffer-lost-on-read-error",
     "closed-without-row",
     "damaged-store-skips-to-end",
+    "dead-before-durable",
 };
 
 #ifdef SLUICE_PLANTED_BUGS

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "flow/compress/codecs.h"
+
 namespace sluice {
 
 Loop::Loop(LoopPlan plan, LoopControls& controls) : plan_(std::move(plan)), controls_(controls) {}
@@ -67,6 +69,14 @@ std::string Loop::make() {
     post.wire = std::move(wire).value();
     LaneParts parts = lane.parts;
     parts.wire = post.wire.get();
+    post.cutter =
+        std::make_unique<BodyCutter>(make_compressor(lane.compression, lane.level).value());
+    parts.cutter = post.cutter.get();
+    post.dead = std::make_unique<DeadLetterDesk>(
+        std::make_unique<DeadLetterFiles>(lane.dead_directory, lane.settings.name,
+                                          lane.dead_bytes_max),
+        *plan_.clock, *lane.waker);
+    parts.dead = post.dead.get();
     post.lane = std::make_unique<Lane>(lane.settings, parts, lane.seed);
     posts_.push_back(std::move(post));
   }

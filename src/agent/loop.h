@@ -27,6 +27,7 @@
 #include "flow/lane.h"
 #include "flow/shard.h"
 #include "platform/curl_wire.h"
+#include "platform/dead_letter_desk.h"
 #include "platform/io_probe.h"
 #include "sluice/clock.h"
 
@@ -47,8 +48,13 @@ struct LoopControls {
 struct LaneSpec {
   CurlWireSettings wire;
   LaneSettings settings;
-  LaneParts parts;  // without the wire
+  LaneParts parts;  // without those that are made on the loop: wire, cutter, dead letters
   uint64_t seed = 0;
+  Compression compression = Compression::kGzip;
+  CompressionLevel level;
+  std::string dead_directory;
+  Bytes dead_bytes_max;
+  Waker* waker = nullptr;  // of the loop, for the dead letters
 };
 
 struct LoopPlan {
@@ -87,6 +93,8 @@ class Loop {
  private:
   struct Post {
     std::unique_ptr<CurlWire> wire;
+    std::unique_ptr<BodyCutter> cutter;
+    std::unique_ptr<DeadLetterDesk> dead;
     std::unique_ptr<Lane> lane;
   };
 

@@ -7,6 +7,7 @@
 
 #include "agent/audit.h"
 #include "agent/check.h"
+#include "agent/dlq.h"
 #include "agent/run.h"
 #include "control/config_print.h"
 #include "receive/generate.h"
@@ -22,6 +23,7 @@ constexpr const char* kOtherCommands = R"(
 Other commands:
   sluice check      validates a configuration and says everything that is wrong with it
   sluice audit      proves that every byte is delivered, or says what is not
+  sluice dlq        shows and replays lines that a destination refused
   sluice explain    says whether a path is followed, or why not
   sluice receive    takes lines over HTTP: a small ingest server, and the agent's counterpart
   sluice generate   writes lines that can be verified at the other end
@@ -46,13 +48,14 @@ int dispatch(std::span<char* const> args) {
   if (command == "run") return sluice::run_main(rest);
   if (command == "check" || command == "validate") return sluice::check_configuration_main(rest);
   if (command == "audit") return sluice::audit_main(rest);
+  if (command == "dlq") return sluice::dlq_main(rest);
   if (command == "explain") return sluice::explain_main(rest);
   if (command == "receive") return sluice::receive_main(rest);
   if (command == "generate") return sluice::generate_main(rest);
   std::fprintf(
       stderr,
-      "sluice: there is no command '%.*s'; the commands are run, check, audit, explain, receive, "
-      "generate, version, help\n",
+      "sluice: there is no command '%.*s'; the commands are run, check, audit, dlq, explain, "
+      "receive, generate, version, help\n",
       static_cast<int>(command.size()), command.data());
   return kExitConfiguration;
 }

@@ -4,6 +4,7 @@
 #include "agent/composition.h"
 #include "flow/compress/codecs.h"
 #include "platform/cpu_affinity.h"
+#include "platform/dead_letter_text.h"
 
 namespace sluice {
 namespace {
@@ -29,6 +30,20 @@ std::vector<SourceFacts> source_facts(const AgentConfig& config) {
 
 JsonEncoder::Options encoder_options(const DestinationConfig& destination) {
   return {destination.framing, destination.with_offset, destination.with_id};
+}
+
+CurlWireSettings wire_settings(const DestinationConfig& destination) {
+  CurlWireSettings wire;
+  wire.endpoint = destination.endpoint;
+  wire.headers.assign(destination.headers.begin(), destination.headers.end());
+  wire.auth = destination.auth;
+  wire.http_version = destination.http_version;
+  wire.tls = destination.tls;
+  wire.request_timeout = destination.request_timeout;
+  wire.connect_timeout = destination.connect_timeout;
+  wire.window = static_cast<size_t>(destination.most_workers());
+  wire.connections_max = wire.window;
+  return wire;
 }
 
 bool PartFactory::lanes_have_threads() {
@@ -84,15 +99,7 @@ Waker* PartFactory::waker_of_lane(DestinationId id) const {
 LaneSpec PartFactory::lane(DestinationId id) const {
   const DestinationConfig& destination = config_->destinations[id.value];
   LaneSpec spec;
-  spec.wire.endpoint = destination.endpoint;
-  spec.wire.headers.assign(destination.headers.begin(), destination.headers.end());
-  spec.wire.auth = destination.auth;
-  spec.wire.http_version = destination.http_version;
-  spec.wire.tls = destination.tls;
-  spec.wire.request_timeout = destination.request_timeout;
-  spec.wire.connect_timeout = destination.connect_timeout;
-  spec.wire.window = static_cast<size_t>(destination.most_workers());
-  spec.wire.connections_max = spec.wire.window;
+  spec.wire = wire_settings(destination);
   spec.settings.name = destination.name;
   spec.settings.home_producer = id.value;
   spec.settings.home_room = parts_->home_room;
@@ -103,6 +110,12 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.settings.rate_bytes = destination.rate_bytes;
   spec.settings.rate_lines = destination.rate_lines;
   spec.settings.rate_requests = destination.rate_requests;
+  spec.settings.body_bytes = static_cast<size_t>(destination.batch_bytes.value);
+  spec.compression = destination.compression;
+  spec.level = destination.level;
+  spec.dead_directory = config_->state_dir + "/" + std::string(kDeadLetterDirectory);
+  spec.dead_bytes_max = destination.dead_letter_max;
+  spec.waker = waker_of_lane(id);
   spec.settings.retry_min_delay = destination.retry_min_delay;
   spec.settings.retry_max_delay = destination.retry_max_delay;
   spec.parts.arriving = parts_->arriving[id.value].get();

@@ -25,6 +25,7 @@ struct Composition;
 
 std::vector<SourceFacts> source_facts(const AgentConfig& config);
 JsonEncoder::Options encoder_options(const DestinationConfig& destination);
+CurlWireSettings wire_settings(const DestinationConfig& destination);
 
 class PartFactory {
  public:

@@ -30,11 +30,12 @@ double memory_limit(const MetricsScrape& scrape) {
 double unhealthy_reasons(const MetricsScrape& scrape) {
   return static_cast<double>(scrape.board.status.unhealthy.size());
 }
-// Read, less what was put back, delivered or given up.
+// Read, less what was put back, delivered, given up or buried.
 int64_t in_flight_of(const MetricsScrape& scrape) {
   int64_t bytes = 0;
   for (const LaneView& lane : scrape.view->lanes)
-    bytes -= lane.metrics->delivered_raw_bytes.get() + lane.metrics->dropped_raw_bytes.get();
+    bytes -= lane.metrics->delivered_raw_bytes.get() + lane.metrics->dropped_raw_bytes.get() +
+             lane.metrics->dead_raw_bytes.get();
   for (const ShardView& shard : scrape.view->shards)
     bytes += shard.metrics->read_bytes.get() - shard.metrics->returned_bytes.get();
   return std::max<int64_t>(bytes, 0);
@@ -178,6 +179,25 @@ constexpr MetricRow kRows[] = {
     {"destination_holds_total", kCounter,
      "Answers that only a person can cure (401, 403, 404): delivery waits and tries again.",
      &LaneMetrics::holds},
+    {"split_requests_total", kCounter,
+     "Bodies that were answered 413 and are sent in smaller parts.", &LaneMetrics::splits},
+    {"dissected_requests_total", kCounter,
+     "Bodies that were answered 400 or 422 and are sent in parts to find the bad line.",
+     &LaneMetrics::dissections},
+    {"cut_parts_total", kCounter, "Parts that were made of bodies that a destination refused.",
+     &LaneMetrics::cuts},
+    {"dead_lines_total", kCounter,
+     "Lines in the dead letters: refused alone by a destination that takes others.",
+     &LaneMetrics::dead_lines},
+    {"dead_bytes_total", kCounter, "Bytes of log files that these lines are.",
+     &LaneMetrics::dead_raw_bytes},
+    {"dead_letter_errors_total", kCounter,
+     "Dead letters that could not be stored (full, failing disk) and are tried again.",
+     &LaneMetrics::dead_errors},
+    {"destination_body_limit_bytes", kGauge,
+     "The largest body before compression that the destination takes, learnt from its answers; 0: "
+     "no limit is known.",
+     &LaneGauge::body_bytes_max},
     {"destination_throttled_total", kCounter, "Times that a rate limit made a request wait.",
      &LaneMetrics::throttled},
     {"destination_healthy", kGauge, "1 if the last answer was a success.", &LaneMetrics::healthy},

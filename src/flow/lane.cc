@@ -37,7 +37,9 @@ Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
       report_(settings_.name, *parts.events),
       in_flight_(settings_.workers),
       window_(settings_.workers, settings_.workers_adapt),
-      queue_bound_(parts_.gauge->bytes_max) {
+      queue_bound_(parts_.gauge->bytes_max),
+      body_limit_(settings_.body_bytes),
+      burials_(settings_.proof_patience) {
   SLUICE_CHECK(parts_.wire && parts_.arriving && parts_.home && parts_.gauge && parts_.metrics,
                "a lane has all its parts");
   // Nothing speaks against a destination that was never asked.
@@ -46,6 +48,8 @@ Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
 
 MonoTime Lane::turn(MonoTime now) {
   take_arrivals();
+  take_filed(now);
+  if (body_limit_.turn(now)) publish_limit();
   if (now >= stop_deadline_ && !giving_back_) {
     // What the destination has answered by now still counts.
     parts_.wire->turn(now);
@@ -99,16 +103,13 @@ bool Lane::reap_answers(MonoTime now) {
   return reaped;
 }
 
-// What one answer means for its parcel. Splitting and dead letters will be two more branches here.
+// What one answer means for its parcel.
 void Lane::settle(const WireAnswer& answer, MonoTime now) {
   const Verdict verdict = judge(answer);
   count(answer, verdict);
   learn_from(answer, verdict, now);
   if (verdict.delivered()) {
-    failures_in_row_ = 0;
-    SLUICE_CRASHPOINT("lane.ack.before");
-    send_home(in_flight_.finish(answer.ticket), Fate::kDelivered);
-    SLUICE_CRASHPOINT("lane.ack.after");
+    settle_delivered(answer, now);
   } else if (planted(Planted::kAttemptsLimited) &&
              in_flight_.by_ticket(answer.ticket).parcel->attempts >= 10) {
     send_home(in_flight_.finish(answer.ticket), Fate::kDropped);
@@ -116,6 +117,8 @@ void Lane::settle(const WireAnswer& answer, MonoTime now) {
   } else if (giving_back_) {
     send_home(in_flight_.finish(answer.ticket), Fate::kUndelivered);
     return;  // neither the destination's doing nor news about it
+  } else if (verdict.cuts() && can_take_apart(answer)) {
+    take_apart(answer, verdict, now);
   } else {
     schedule_retry(answer, verdict, now);
   }
@@ -133,7 +136,7 @@ void Lane::learn_from(const WireAnswer& answer, const Verdict& verdict, MonoTime
   const Sign sign = verdict.delivered() ? Sign::kFine : speaks ? Sign::kOverloaded : Sign::kNoSign;
   window_.answered(sign, answer.took, static_cast<int32_t>(in_flight_.on_wire()), now);
   if (!verdict.delivered()) return;
-  queue_bound_.delivered(in_flight_.by_ticket(answer.ticket).parcel->held_bytes(), now);
+  queue_bound_.delivered(in_flight_.by_ticket(answer.ticket).outgoing().held_bytes(), now);
 }
 
 void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
@@ -144,12 +147,12 @@ void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
     metrics.answers.add();
     metrics.answer_ns_sum.add(answer.took.value);
   }
-  if (answer.failure != TransportFailure::kAbandoned) {
+  if (answer.failure != TransportFailure::kAbandoned && !verdict.cuts()) {
     metrics.healthy.set(verdict.delivered() ? 1 : 0);
   }
   if (verdict.kind == Verdict::Kind::kHold) metrics.holds.add();
   if (!verdict.delivered()) return;
-  const Parcel& parcel = *in_flight_.by_ticket(answer.ticket).parcel;
+  const Parcel& parcel = in_flight_.by_ticket(answer.ticket).outgoing();
   delivered_raw_ += parcel.raw_bytes;
   metrics.delivered_parcels.add();
   metrics.delivered_lines.add(parcel.lines.value);
@@ -163,7 +166,7 @@ void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, Mono
   Parcel& parcel = *failed.parcel;
   // A destination that takes others is not away: bad luck alone must not make a pause long.
   failures_in_row_ = next_attempt(failures_in_row_);
-  const bool hold = verdict.kind == Verdict::Kind::kHold;
+  const bool hold = verdict.kind == Verdict::Kind::kHold || verdict.cuts();
   const Duration pause = hold ? retry_.hold(verdict.retry_after, jitter_.next())
                               : retry_.pause(std::min(parcel.attempts, failures_in_row_),
                                              verdict.retry_after, jitter_.next());
@@ -208,10 +211,15 @@ bool Lane::send_next(MonoTime now) {
     return false;
   }
   if (!retry && (in_flight_.full() || queue_.empty() || too_far_ahead())) return false;
+  if (retry && due->apart != nullptr && !prepare_part(*due, now)) return true;
+  if (!retry && is_oversized(*queue_.front().parcel)) {
+    start_in_parts(now);
+    return true;
+  }
 
   Consignment& next = retry ? *due : queue_.front();
-  const RateLimits::Cost cost{Bytes(static_cast<int64_t>(next.parcel->body_bytes)),
-                              next.parcel->lines};
+  const RateLimits::Cost cost{Bytes(static_cast<int64_t>(next.outgoing().body_bytes)),
+                              next.outgoing().lines};
   const MonoTime earliest = limits_.earliest(cost, now);
   if (earliest > now) {
     // A retry that comes due before then has precedence, and may cost less.
@@ -262,7 +270,7 @@ void Lane::begin_attempt(uint64_t ticket, MonoTime now) {
   parts_.metrics->sent_requests.add();
   if (parcel.attempts > 1) parts_.metrics->retries.add();
   SLUICE_CRASHPOINT("lane.send.before");
-  parts_.wire->send(parcel, ticket, now);
+  parts_.wire->send(in_flight_.by_ticket(ticket).outgoing(), ticket, now);
   SLUICE_CRASHPOINT("lane.send.after");
 }
 
@@ -277,12 +285,12 @@ bool Lane::over_limits() const {
 bool Lane::drop_oldest() {
   if (!parts_.gauge->drop_oldest || held_parcels_ <= 1 || !over_limits()) return false;
   const Consignment* waiting = queue_.empty() ? nullptr : &queue_.front();
-  const Consignment* pausing = in_flight_.oldest_backing_off();
+  const Consignment* pausing = in_flight_.oldest_droppable();
   if (waiting == nullptr && pausing == nullptr) return false;
 
   Consignment oldest;
   if (pausing != nullptr && (waiting == nullptr || pausing->arrival < waiting->arrival)) {
-    oldest = in_flight_.remove_oldest_backing_off();
+    oldest = in_flight_.remove_oldest_droppable();
   } else {
     oldest = take_from_queue();
   }
@@ -296,6 +304,7 @@ bool Lane::drop_oldest() {
 }
 
 void Lane::send_home(Consignment consignment, Fate fate) {
+  if (consignment.apart != nullptr) hold_part(*consignment.apart, nullptr);
   Parcel& parcel = *consignment.parcel;
   SLUICE_CHECK(parcel.fate == Fate::kOnItsWay, "a parcel comes home once");
   const int64_t lines = parcel.lines.value;

@@ -15,13 +15,18 @@
 // Fails:   cannot; each answer has a verdict. A body is freed before its parcel goes home, so the
 //          steward's backlog costs spans and not bodies.
 // Why so:  all retrying lives here. Whoever asks how often a line can reach the destination twice
-//          reads send_what_may_go() and settle(), and no library.
+//          reads send_what_may_go() and settle(), and no library. A body that is refused for what
+//          it is is sent in parts, one after the other under its own permit, and comes home once,
+//          whole: nobody else needs to know (lane_refused.cc).
 #pragma once
 
 #include <cstdint>
 #include <deque>
 #include <string>
 
+#include "flow/compress/body_cutter.h"
+#include "flow/deliver/body_limit.h"
+#include "flow/deliver/burial_rule.h"
 #include "flow/deliver/health.h"
 #include "flow/deliver/in_flight.h"
 #include "flow/deliver/lane_report.h"
@@ -32,6 +37,7 @@
 #include "flow/deliver/verdict.h"
 #include "sluice/channel.h"
 #include "sluice/config.h"
+#include "sluice/dead_letters.h"
 #include "sluice/event_log.h"
 #include "sluice/lane_gauge.h"
 #include "sluice/metrics.h"
@@ -59,6 +65,11 @@ struct LaneSettings {
   RateLimit rate_requests;
   Duration retry_min_delay{100'000'000};
   Duration retry_max_delay{30'000'000'000};
+  // Bodies have so many bytes before compression when nothing speaks against it.
+  size_t body_bytes = size_t{512} << 10;
+  // How long a record that is refused alone waits for a proof that anything at all is taken, where
+  // nothing ever was; see BurialRule.
+  Duration proof_patience{600'000'000'000};
 };
 
 // All outlive the lane.
@@ -69,7 +80,9 @@ struct LaneParts {
   LaneGauge* gauge = nullptr;
   LaneMetrics* metrics = nullptr;
   EventLog* events = nullptr;
-  Waker* steward = nullptr;  // who empties `home`; null when its loop looks anyway
+  Waker* steward = nullptr;      // who empties `home`; null when its loop looks anyway
+  BodyCutter* cutter = nullptr;  // null: bodies that are refused for what they are wait as a whole
+  DeadLetters* dead = nullptr;   // null: records that are refused alone wait
 };
 
 class Lane {
@@ -102,6 +115,22 @@ class Lane {
   void publish_gauges();
 
   void settle(const WireAnswer& answer, MonoTime now);
+  void settle_delivered(const WireAnswer& answer, MonoTime now);
+
+  // lane_refused.cc: bodies that are refused for what they are.
+  bool can_take_apart(const WireAnswer& answer);
+  void take_apart(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
+  bool is_oversized(const Parcel& parcel) const;
+  void start_in_parts(MonoTime now);
+  bool prepare_part(Consignment& one, MonoTime now);
+  bool cut_part(Consignment& one, RecordRange range, MonoTime now);
+  void hold_part(TakenApart& apart, ParcelPtr part);
+  void bury(Consignment& one, MonoTime now);
+  void finish_burial(Consignment& one, MonoTime now);
+  void wait_for_proof(Consignment& one, MonoTime now);
+  void take_filed(MonoTime now);
+  void publish_limit();
+
   void count(const WireAnswer& answer, const Verdict& verdict);
   void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
   bool home_has_room() const;
@@ -128,6 +157,9 @@ class Lane {
   InFlight in_flight_;
   SendWindow window_;
   QueueBound queue_bound_;
+  BodyLimit body_limit_;
+  BurialRule burials_;
+  bool desk_busy_ = false;
   std::deque<Consignment> queue_;  // fresh, oldest first
   int64_t queued_bytes_ = 0;
   uint64_t arrivals_ = 0;

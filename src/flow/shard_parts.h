@@ -44,6 +44,12 @@ struct Shard::Road {
 
   explicit Road(RoadParts p) : parts(std::move(p)), batch(parts.body) {}
   bool has_parcel_room() const { return parts.gauge->has_parcel_room(); }
+  // What a new body may hold, as far as the destination's limit is known.
+  size_t body_bytes() const {
+    const int64_t limit = parts.gauge->body_bytes_max.load(std::memory_order_relaxed);
+    return limit == 0 ? parts.body.soft_limit
+                      : std::min(parts.body.soft_limit, static_cast<size_t>(limit));
+  }
 };
 
 struct Shard::Flight {

@@ -82,6 +82,7 @@ bool Shard::encode_front(Road& road, MonoTime now) {
   Road::Work& work = road.pending.front();
   const LineBlock& block = *work.block;
   Batch& batch = road.batch;
+  if (batch.empty()) batch.body().soft_limit = road.body_bytes();
   const Lines lines_max = road.parts.rules.lines_max;
   const auto room = lines_max == Lines(0)
                         ? std::numeric_limits<uint32_t>::max()

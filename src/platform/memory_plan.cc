@@ -60,6 +60,7 @@ std::vector<MemoryTerm> fixed_terms(const PlanInput& input, int32_t buffers) {
       {"open bodies", shards, bodies, "one per shard and destination"},
       {"compressed bodies", shards, bodies, "the output of the codec before it is a parcel"},
       {"records of bodies", shards, tables, "where the shortest records of an open body end"},
+      {"bodies cut", 1, bodies * 2, "a refused body, unpacked and packed again in part"},
       {"codecs", shards, codecs, "state of the compressors"},
       {"lines decoded", input.decoded_line > Bytes(0) ? shards : 0, input.decoded_line,
        "of container logs and other encodings than UTF-8"},

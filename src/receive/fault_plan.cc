@@ -48,8 +48,15 @@ std::string read_kind(std::string_view kind, std::string_view value, FaultRule* 
     if (!begin || !length) return "outage needs begin and length, as in outage=10s+5s";
     rule->outage_begin = *begin;
     rule->outage_length = *length;
+  } else if (kind == "larger") {
+    rule->kind = FaultKind::kLarger;
+    if (!read_number(value, &rule->bytes_max)) return "larger needs bytes, as in larger=2000";
+  } else if (kind == "poison") {
+    rule->kind = FaultKind::kPoison;
+    if (value.empty()) return "poison needs a text, as in poison=BAD";
+    rule->token = value;
   } else {
-    return "the kinds are status, delay, hang, reset and outage";
+    return "the kinds are status, delay, hang, reset, outage, larger and poison";
   }
   return {};
 }
@@ -96,6 +103,18 @@ std::variant<FaultRule, std::string> read_fault_rule(std::string_view text) {
   return rule;
 }
 
+bool is_too_large(const std::vector<FaultRule>& rules, size_t wire_bytes) {
+  return std::any_of(rules.begin(), rules.end(), [&](const FaultRule& rule) {
+    return rule.kind == FaultKind::kLarger && wire_bytes > rule.bytes_max;
+  });
+}
+
+bool is_poisoned(const std::vector<FaultRule>& rules, std::string_view text) {
+  return std::any_of(rules.begin(), rules.end(), [&](const FaultRule& rule) {
+    return rule.kind == FaultKind::kPoison && text.find(rule.token) != std::string_view::npos;
+  });
+}
+
 FaultPlan::FaultPlan(std::vector<FaultRule> rules, uint64_t seed)
     : rules_(std::move(rules)), random_(seed) {}
 
@@ -105,7 +124,8 @@ FaultDecision FaultPlan::decide() {
   for (const FaultRule& rule : rules_) {
     const double draw = random_.fraction();
     const bool heads = random_.one_in(2);
-    if (rule.kind == FaultKind::kOutage || draw >= rule.probability) continue;
+    const bool by_body = rule.kind == FaultKind::kLarger || rule.kind == FaultKind::kPoison;
+    if (by_body || rule.kind == FaultKind::kOutage || draw >= rule.probability) continue;
     if (rule.kind == FaultKind::kDelay) {
       decision.delay += rule.delay;
       continue;
@@ -131,7 +151,9 @@ FaultDecision FaultPlan::decide() {
         break;
       case FaultKind::kDelay:
       case FaultKind::kOutage:
-        break;  // handled above
+      case FaultKind::kLarger:
+      case FaultKind::kPoison:
+        break;  // not here
     }
   }
   return decision;

@@ -12,6 +12,8 @@
 //          storing (in the response) reset=body:0.05  reset=response:0.05    only the one or the
 //          other outage=10s+5s                from 10 s after start, for 5 s: open connections are
 //          reset, new ones refused
+//          larger=2000                  413 for bodies of more bytes on the wire
+//          poison=TOKEN                 400 for bodies that hold this text, once unpacked
 // Owns:    the rules and a generator of random numbers.
 // Thread:  one.
 // Why so:  every rule draws for every request, hit or not, so that adding one rule does not move
@@ -37,7 +39,9 @@ enum class FaultKind : uint8_t {
   kReset,
   kResetBody,
   kResetResponse,
-  kOutage
+  kOutage,
+  kLarger,
+  kPoison
 };
 
 struct FaultRule {
@@ -47,10 +51,16 @@ struct FaultRule {
   std::optional<int> retry_after_s;
   Duration delay;
   Duration outage_begin, outage_length;
+  size_t bytes_max = 0;  // larger
+  std::string token;     // poison
 };
 
 // The rule, or what is wrong with its text.
 std::variant<FaultRule, std::string> read_fault_rule(std::string_view text);
+
+// Whether a rule is about this very body: as it came, and unpacked.
+bool is_too_large(const std::vector<FaultRule>& rules, size_t wire_bytes);
+bool is_poisoned(const std::vector<FaultRule>& rules, std::string_view text);
 
 struct FaultDecision {
   enum class End : uint8_t { kNone, kStatus, kHang, kResetBody, kResetResponse };

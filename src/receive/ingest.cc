@@ -74,6 +74,10 @@ IngestAnswer Ingest::take(const IngestRequest& request, WallTime arrival) {
                                    "raise --max-body",
                                    options_.max_body.value));
   }
+  if (is_too_large(options_.faults, request.body.size())) {
+    stats_->faults_injected += 1;
+    return refuse(413, "injected fault: the body is too large");
+  }
   const bool has_key = options_.dedupe && !request.idempotency_key.empty();
   const KeyHash key = has_key ? hash_key(request.idempotency_key) : KeyHash{};
   if (has_key && keys_.contains(key)) {
@@ -87,6 +91,10 @@ IngestAnswer Ingest::take(const IngestRequest& request, WallTime arrival) {
   const DecodedBody decoded = decoder_.decode(request.body, request.content_encoding);
   if (decoded.verdict != DecodedBody::Verdict::kDecoded) {
     return refuse(refusal_status(decoded.verdict), decoded.reason);
+  }
+  if (is_poisoned(options_.faults, decoded.bytes)) {
+    stats_->faults_injected += 1;
+    return refuse(400, "injected fault: a record is poisoned");
   }
   const std::string wrong =
       reader_.read(decoded.bytes, body_format(request.content_type, decoded.bytes));

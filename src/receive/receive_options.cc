@@ -24,6 +24,8 @@ Faults (--fault, repeatable; the same --seed gives the same sequence of decision
   hang:0.01                      not stored, never answered
   reset:0.05                     connection reset, half before storing and half after;
                                  reset=body or reset=response for only one of them
+  larger=2000                    413 for bodies of more bytes on the wire
+  poison=TOKEN                   400 for bodies that hold this text, once unpacked
   outage=10s+5s                  from 10 s after start, for 5 s: connections reset, then refused
 
 Examples:

@@ -49,13 +49,13 @@ TEST(InFlight, NamesTheParcelWhosePauseEndsFirstAndTheOlderOfTwo) {
   back_off_until(window, second, MonoTime(20));
   back_off_until(window, third, MonoTime(10));
   EXPECT_EQ(window.next_due()->arrival, 6u);
-  EXPECT_EQ(window.oldest_backing_off()->arrival, 5u);
+  EXPECT_EQ(window.oldest_droppable()->arrival, 5u);
   const uint64_t again = window.restart_next_due();
   EXPECT_NE(again, third) << "each attempt has a ticket of its own";
   EXPECT_EQ(window.by_ticket(again).arrival, 6u);
   EXPECT_EQ(window.next_due()->arrival, 7u);
   EXPECT_EQ(window.remove_oldest_backing_off().arrival, 5u);
-  EXPECT_EQ(window.oldest_backing_off()->arrival, 7u);
+  EXPECT_EQ(window.oldest_droppable()->arrival, 7u);
 }
 
 TEST(InFlight, CutsOnlyHastyPausesShort) {

@@ -74,6 +74,8 @@ class LaneStand {
   LaneMetrics metrics;
   RecordedEvents events;
   CountingWaker steward;
+  BodyCutter* cutter = nullptr;
+  DeadLetters* dead = nullptr;
   std::optional<Lane> lane;
   MonoTime now{1'000'000'000};
 
@@ -83,8 +85,10 @@ class LaneStand {
   }
 
   void start(uint64_t seed = 1) {
-    lane.emplace(settings, LaneParts{&wire, &arriving, &home, &gauge, &metrics, &events, &steward},
-                 seed);
+    lane.emplace(
+        settings,
+        LaneParts{&wire, &arriving, &home, &gauge, &metrics, &events, &steward, cutter, dead},
+        seed);
   }
 
   // As a shard seals a parcel; its key is the number of the parcel, from 1.

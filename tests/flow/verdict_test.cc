@@ -57,9 +57,14 @@ TEST(Verdict, HoldsOnCredentialsRoutesAndFormatsThatOnlyAPersonCanCure) {
   EXPECT_NE(judge(status(404)).remedy.find("`endpoint`"), std::string_view::npos);
 }
 
+TEST(Verdict, CutsWhatIsTooLargeOrHoldsABadLine) {
+  expect_all({413}, Kind::kSplit, Subject::kParcel);
+  expect_all({400, 422}, Kind::kDissect, Subject::kParcel);
+}
+
 TEST(Verdict, HoldsARefusedParcelAndSaysThatItIsAboutThisParcel) {
-  expect_all({400, 413, 422, 402, 406, 409, 412, 414, 416, 418, 423, 424, 426, 428, 451, 499},
-             Kind::kHold, Subject::kParcel);
+  expect_all({402, 406, 409, 412, 414, 416, 418, 423, 424, 426, 428, 451, 499}, Kind::kHold,
+             Subject::kParcel);
 }
 
 TEST(Verdict, RetriesWhatMayPassByItself) {

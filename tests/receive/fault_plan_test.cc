@@ -36,6 +36,19 @@ TEST(FaultRule, ReadsEveryDocumentedForm) {
   EXPECT_EQ(rule("reset=response").kind, FaultKind::kResetResponse);
   EXPECT_EQ(rule("outage=10s+5s").outage_begin, 10_s);
   EXPECT_EQ(rule("outage=10s+5s").outage_length, 5_s);
+  EXPECT_EQ(rule("larger=2000").bytes_max, 2000U);
+  EXPECT_EQ(rule("poison=BAD").token, "BAD");
+}
+
+TEST(FaultRule, SomeAreAboutTheBodyItself) {
+  const std::vector<FaultRule> rules = {rule("larger=10"), rule("poison=BAD")};
+  EXPECT_FALSE(is_too_large(rules, 10));
+  EXPECT_TRUE(is_too_large(rules, 11));
+  EXPECT_FALSE(is_poisoned(rules, "a good line"));
+  EXPECT_TRUE(is_poisoned(rules, "a BAD line"));
+  EXPECT_FALSE(FaultPlan(rules, 1).decide().is_fault());
+  EXPECT_FALSE(complaint("larger=x").empty());
+  EXPECT_FALSE(complaint("poison").empty());
 }
 
 TEST(FaultRule, SaysWhatIsWrong) {

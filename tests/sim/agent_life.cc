@@ -111,6 +111,13 @@ void AgentLife::add_post(Loop& loop, uint32_t destination) {
   parts.gauge = &gauges_[destination];
   parts.metrics = &lane_metrics_[destination];
   parts.events = &log_;
+  post.dead = std::make_unique<SimDead>(machine_.plan, destination, machine_.witness,
+                                        machine_.ledger, dice_.fork());
+  post.cutter = std::make_unique<BodyCutter>(make_identity());
+  parts.dead = post.dead.get();
+  parts.cutter = post.cutter.get();
+  settings.body_bytes = plan.batch_bytes;
+  settings.proof_patience = Duration(3'000'000'000);
   parts.steward = plan.ordered ? static_cast<Waker*>(&steward_waker_) : &home_bell_;
   post.lane = std::make_unique<Lane>(settings, parts, dice_.next());
   loop.posts.push_back(std::move(post));

@@ -18,6 +18,7 @@
 #include "flow/shard.h"
 #include "flow/steward.h"
 #include "ledger.h"
+#include "sim_dead.h"
 #include "sim_doors.h"
 #include "sim_feed.h"
 #include "sim_io.h"
@@ -78,6 +79,8 @@ class AgentLife {
   enum class Stage : uint8_t { kRunning, kDraining, kGivingBack, kEnded };
   struct Post {
     std::unique_ptr<SimWire> wire;
+    std::unique_ptr<SimDead> dead;
+    std::unique_ptr<BodyCutter> cutter;
     std::unique_ptr<Lane> lane;
   };
   struct Loop {

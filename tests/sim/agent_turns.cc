@@ -43,7 +43,8 @@ MonoTime AgentLife::due(size_t thread) const {
     if (loop.waker.woken) return machine_.witness.now;
     MonoTime next = loop.wants;
     if (loop.io != nullptr) next = std::min(next, loop.io->next_done());
-    for (const Post& post : loop.posts) next = std::min(next, post.wire->next_event());
+    for (const Post& post : loop.posts)
+      next = std::min({next, post.wire->next_event(), post.dead->next_event()});
     return next;
   }
   if (steward_waker_.woken) return machine_.witness.now;
@@ -67,6 +68,7 @@ void AgentLife::work() {
     }
     for (Post& post : loop->posts) {
       post.wire->faults = machine_.faults;
+      post.dead->faults = machine_.faults;
       post.wire->work();
     }
   }
@@ -145,7 +147,10 @@ bool AgentLife::lanes_empty() const {
 
 void AgentLife::finish() {
   for (auto& loop : loops_) {
-    for (Post& post : loop->posts) post.wire->agent_died();
+    for (Post& post : loop->posts) {
+      post.wire->agent_died();
+      post.dead->agent_died();
+    }
     loop->shard.reset();
   }
   const Result<Bytes> left = steward_->finish(machine_.witness.now, wall());
@@ -160,7 +165,10 @@ void AgentLife::finish() {
 void AgentLife::die() {
   machine_.witness.saw(stopping() ? Rare::kCrashInStop : Rare::kCrash);
   for (auto& loop : loops_) {
-    for (Post& post : loop->posts) post.wire->agent_died();
+    for (Post& post : loop->posts) {
+      post.wire->agent_died();
+      post.dead->agent_died();
+    }
   }
 }
 
@@ -207,7 +215,8 @@ void AgentLife::check_audit() {
   for (const ShardMetrics& shard : shard_metrics_)
     in_flight += shard.read_bytes.get() - shard.returned_bytes.get();
   for (const LaneMetrics& lane : lane_metrics_)
-    in_flight -= lane.delivered_raw_bytes.get() + lane.dropped_raw_bytes.get();
+    in_flight -=
+        lane.delivered_raw_bytes.get() + lane.dropped_raw_bytes.get() + lane.dead_raw_bytes.get();
   if (in_flight != 0)
     witness.violation("I8 METRIC", fmt::format("{} bytes are in flight at rest", in_flight));
 }

@@ -30,6 +30,9 @@ struct Reach {
   RangeSet acked_now;      // the present run was told so
   RangeSet dropped;        // by overflow: drop-oldest
   RangeSet excused;        // not owed: from: end
+  RangeSet refused;        // by the receiver, each line alone, ever
+  RangeSet dead;           // in the dead letters, durably
+  RangeSet resent;         // stored, not answered, and then refused: its parts come again
   int64_t resumed_at = 0;  // where the present run began: nothing before it is sent again
   bool goes_on = false;    // the present run follows the content that came after as the same
 
@@ -37,6 +40,7 @@ struct Reach {
     RangeSet all = acked;
     all.add(dropped);
     all.add(excused);
+    all.add(dead);
     return all;
   }
 };

@@ -46,6 +46,7 @@ void Ledger::run_begins() {
         reach.taken.clear();
         reach.stored_now.clear();
         reach.acked_now.clear();
+        reach.resent.clear();
         reach.resumed_at = 0;
         reach.goes_on = false;
       }
@@ -353,6 +354,7 @@ void Ledger::check_not_twice(uint32_t destination, const Parcel& parcel, const S
   if (keys_acked_.contains(key))
     return broken("I3 DUP", life, span.begin.value, "a parcel is sent again after its success");
   if (keys_stored_.contains(key)) return;  // a retry after a lost answer
+  if (at.resent.overlaps(span.begin.value, span.end.value)) return;
   if (at.stored_now.overlaps(span.begin.value, span.end.value))
     return broken("I3 DUP", life, span.begin.value, "one run sends a byte in two parcels");
   if (span.begin.value < at.resumed_at)
@@ -364,6 +366,7 @@ void Ledger::check_order(uint32_t destination, const Span& span) {
   const Life& life = *life_of(span);
   RangeSet before = stored_of(life, destination);
   before.add(settled(life, destination));
+  before.add(life.at[destination].refused);
   if (before.first_gap(0) < span.begin.value)
     broken("I5 ORDER", life, span.begin.value, "stored before the bytes in front of it");
 }
@@ -383,11 +386,55 @@ void Ledger::acked(uint32_t destination, const Parcel& parcel) {
   }
 }
 
+int32_t Ledger::refusal(uint32_t destination, const Parcel& parcel) {
+  if (plan_.body_max > 0 && parcel.body_bytes > plan_.body_max) return 413;
+  if (plan_.poison == 0) return 0;
+  const auto bytes = parcel.bytes();
+  const std::string_view body(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  if (!reader_.read(body, plan_.destinations[destination].ndjson)) return 0;
+  for (const BodyRecord& record : reader_.records()) {
+    if (hash_of(record.line) % 1000 < static_cast<uint64_t>(plan_.poison)) return 400;
+  }
+  return 0;
+}
+
+void Ledger::refused(uint32_t destination, const Parcel& parcel) {
+  const bool was_stored = keys_stored_.contains(key_pair(parcel, destination));
+  for (const Span& span : parcel.spans) {
+    Reach& at = reach(span);
+    if (was_stored) at.resent.add(span.begin.value, span.end.value);
+    if (parcel.lines == Lines(1)) at.refused.add(span.begin.value, span.end.value);
+  }
+  if (parcel.lines > Lines(1)) witness_.saw(Rare::kTakenApart);
+}
+
+void Ledger::buried(uint32_t destination, const DeadLetter& letter) {
+  witness_.saw(Rare::kBuried);
+  witness_.see("lane d%ld  buries [%ld, %ld), status %ld", destination, letter.span.begin.value,
+               letter.span.end.value, letter.status);
+  Life* life = life_of(letter.span);
+  if (life == nullptr)
+    return witness_.violation("I4 GHOST", "a letter names a span that was never read");
+  Reach& at = reach(letter.span);
+  if (at.refused.first_gap(letter.span.begin.value) < letter.span.end.value)
+    return broken("I2 LOSS", *life, letter.span.begin.value, "buried, and never refused alone");
+  at.dead.add(letter.span.begin.value, letter.span.end.value);
+}
+
 void Ledger::came_home(const Parcel& parcel) {
   LaneCounts& counts = counts_[parcel.destination.value];
+  for (const Span& span : parcel.dead) {
+    const RangeSet& dead = reach(span).dead;
+    if (dead.first_gap(span.begin.value) < span.end.value)
+      return broken("I1 CKPT", *life_of(span), span.begin.value,
+                    "a position may pass a letter that is not durable");
+  }
   if (parcel.fate == Fate::kUndelivered) {
     witness_.saw(Rare::kUndelivered);
     ++counts.undelivered;
+    // Parts of it may have been taken; they come again, as documented.
+    for (const Span& span : parcel.spans)
+      reach(span).acked_now.remove(span.begin.value, span.end.value);
   }
   if (parcel.fate != Fate::kDropped) return;
   witness_.saw(Rare::kDropped);

@@ -21,6 +21,7 @@
 #include "body_reader.h"
 #include "plan.h"
 #include "sim_disk.h"
+#include "sluice/dead_letters.h"
 #include "sluice/line_block.h"
 #include "sluice/messages.h"
 #include "sluice/parcel.h"
@@ -55,6 +56,10 @@ class Ledger {
   void published(const LineBlock& block);
   void stored(uint32_t destination, const Parcel& parcel);
   void acked(uint32_t destination, const Parcel& parcel);
+  // What a receiver that looks into bodies says to this one: 400, 413, or 0 for all is well.
+  int32_t refusal(uint32_t destination, const Parcel& parcel);
+  void refused(uint32_t destination, const Parcel& parcel);
+  void buried(uint32_t destination, const DeadLetter& letter);
   void came_home(const Parcel& parcel);
   void committed(const CheckpointRow& row);
   void row_erased(int64_t row) { rows_.erase(row); }

@@ -118,6 +118,10 @@ Plan draw_plan(uint64_t seed) {
   const int destinations = dice.chance(300) ? 2 : 1;
   for (int i = 0; i < destinations; ++i) plan.destinations.push_back(draw_destination(dice, plan));
   if (plan.wide_pattern && plan.rotations > 0 && dice.chance(100)) plan.double_copies = 2;
+  if (dice.chance(300)) plan.poison = dice.one_of({5, 40, 150});
+  // A receiver that takes no line at all is an outage, and one without an end: see kTooLarge.
+  if (dice.chance(200) && plan.long_line < 100) plan.body_max = dice.one_of<size_t>({600, 1500});
+  if (dice.chance(300)) plan.dead_error = dice.one_of({100, 500});
   return plan;
 }
 
@@ -133,6 +137,7 @@ std::string describe(const Plan& plan) {
       "operator: rotations {}, truncations {} and {} in part, deletions {}, crashes {}, power "
       "losses "
       "{}, stops {}, clock jumps {}\n"
+      "bodies: poison {}, at most {} B, dead letters fail {}\n"
       "store: fsync {}, damaged {}, restored {}; reconcile every {} ms; long outage {}\n",
       plan.shards, plan.buffers, plan.block_bytes, plan.lanes_on_shard ? "on a shard" : "apart",
       plan.line_bytes_max, plan.from_end ? "end" : "beginning",
@@ -141,9 +146,9 @@ std::string describe(const Plan& plan) {
       plan.bursts, plan.lines_per_burst, plan.lost_hint, plan.hint_overflow, plan.disk_error,
       plan.read_error, plan.short_read, plan.race_in_turn, plan.store_error, plan.request_fault,
       plan.outages, plan.stall, plan.rotations, plan.truncations, plan.cuts, plan.deletions,
-      plan.crashes, plan.power_losses, plan.stops, plan.clock_jumps,
-      plan.fsync_lies ? "lies" : "keeps its word", plan.store_damage, plan.store_restored,
-      plan.reconcile_interval.value / 1'000'000, plan.long_outage);
+      plan.crashes, plan.power_losses, plan.stops, plan.clock_jumps, plan.poison, plan.body_max,
+      plan.dead_error, plan.fsync_lies ? "lies" : "keeps its word", plan.store_damage,
+      plan.store_restored, plan.reconcile_interval.value / 1'000'000, plan.long_outage);
   for (const DestinationPlan& each : plan.destinations) {
     text += fmt::format(
         "destination: {}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "

@@ -96,7 +96,10 @@ struct Plan {
   int race_in_turn = 0;
   int store_error = 0;  // of changes of the weather
   int request_fault = 0;
-  int outages = 0;  // how many
+  int poison = 0;       // of lines: the receivers refuse every body with one of them
+  size_t body_max = 0;  // larger bodies are answered 413; 0: any size is taken
+  int dead_error = 0;   // of dead letters: their disk is full
+  int outages = 0;      // how many
   bool long_outage = false;
   Duration answer_delay_max{5'000'000};
   int stall = 0;          // a turn is followed by a pause of that thread

@@ -40,6 +40,14 @@ class RangeSet {
     }
     return false;
   }
+  void remove(int64_t begin, int64_t end) {
+    std::vector<std::pair<int64_t, int64_t>> kept;
+    for (const auto& range : ranges_) {
+      if (range.first < begin) kept.emplace_back(range.first, std::min(range.second, begin));
+      if (range.second > end) kept.emplace_back(std::max(range.first, end), range.second);
+    }
+    ranges_ = std::move(kept);
+  }
   // The first byte from `from` on that is not in the set.
   int64_t first_gap(int64_t from) const {
     for (const auto& range : ranges_) {

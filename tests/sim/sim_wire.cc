@@ -73,13 +73,22 @@ void SimWire::plan_answer(Request& request) {
     case Weather::kMisrouted:
       return refuse(request, 404, Rare::kHeld);
     case Weather::kTooLarge:
+      ledger_.refused(destination_, *request.parcel);
       return refuse(request, 413, Rare::kTooLarge);
+    case Weather::kRefusesAll:
+      ledger_.refused(destination_, *request.parcel);
+      return refuse(request, 400, Rare::kTakenApart);
     case Weather::kSilent:
       if (dice_.chance(700)) request.stores_at = kNever;
       return fail(request, TransportFailure::kTimeout);
     case Weather::kFine:
     case Weather::kCount:
       break;
+  }
+  const int32_t refusal = ledger_.refusal(destination_, *request.parcel);
+  if (refusal != 0) {
+    ledger_.refused(destination_, *request.parcel);
+    return refuse(request, refusal, refusal == 413 ? Rare::kTooLarge : Rare::kTakenApart);
   }
   if (faults && dice_.chance(plan_.request_fault)) plan_fault(request);
   if (!faults || plan_.nth == nullptr) return;

@@ -28,6 +28,7 @@ enum class Weather : uint8_t {
   kMisrouted,    // 404
   kTooLarge,     // 413
   kSilent,       // takes the request and says nothing
+  kRefusesAll,   // 400, whatever it is
   kCount,
 };
 

@@ -55,6 +55,9 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "hints alone",
     "redirected",
     "unclear success",
+    "body taken apart",
+    "line buried",
+    "burial failed",
     "twin of a delivered content",
 };
 

@@ -69,7 +69,10 @@ enum class Rare : uint8_t {
   kHintsAlone,   // no comparison of directories but at start
   kRedirected,   // 3xx
   kPartlyTaken,  // 207 and the like
-  kTwin,         // two contents that begin alike in one place
+  kTakenApart,   // a body was refused for what it is
+  kBuried,
+  kBurialFailed,
+  kTwin,  // two contents that begin alike in one place
   kCount,
 };
 const char* name_of(Rare rare);

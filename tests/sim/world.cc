@@ -280,7 +280,8 @@ void World::settle() {
   ledger_.settle_accounts(agent_->survey().lag);
   // A look at a file may be under way just now.
   const MonoTime patience = witness_.now + kLook;
-  while (!agent_->empty() && witness_.now < patience) run_until(witness_.now + 1_ms);
+  while (witness_.good() && !agent_->empty() && witness_.now < patience)
+    run_until(witness_.now + 1_ms);
   if (!agent_->empty())
     witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
   agent_->check_audit();

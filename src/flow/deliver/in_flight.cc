@@ -17,15 +17,39 @@ size_t checked_permits(int32_t permits) {
 
 }  // namespace
 
-InFlight::InFlight(int32_t permits) : slots_(checked_permits(permits)) {}
+InFlight::InFlight(int32_t permits)
+    : permits_(checked_permits(permits)), slots_(permits_ + kSpare) {}
 
-uint64_t InFlight::start(Consignment consignment) {
+bool InFlight::full() const {
+  const size_t used = on_wire_ + backing_off_;
+  if (used < permits_) return false;
+  if (used == slots_.size() || wire_full()) return true;
+  const auto waits = std::count_if(slots_.begin(), slots_.end(), [](const Slot& slot) {
+    const TakenApart* apart = slot.consignment.apart.get();
+    return slot.state == State::kBackingOff && apart != nullptr && apart->waits_for_proof;
+  });
+  return used >= permits_ + static_cast<size_t>(waits);
+}
+
+InFlight::Slot& InFlight::free_slot() {
   SLUICE_CHECK(!full(), "a parcel starts only with a permit");
-  SLUICE_CHECK(consignment.parcel != nullptr, "a permit is for a parcel");
   const auto free = std::find_if(slots_.begin(), slots_.end(),
                                  [](const Slot& slot) { return slot.state == State::kFree; });
-  free->consignment = std::move(consignment);
-  return put_on_wire(static_cast<size_t>(free - slots_.begin()));
+  return *free;
+}
+
+uint64_t InFlight::start(Consignment consignment) {
+  SLUICE_CHECK(consignment.parcel != nullptr, "a permit is for a parcel");
+  Slot& slot = free_slot();
+  slot.consignment = std::move(consignment);
+  return put_on_wire(static_cast<size_t>(&slot - slots_.data()));
+}
+
+void InFlight::start_backing_off(Consignment consignment) {
+  Slot& slot = free_slot();
+  slot.consignment = std::move(consignment);
+  slot.state = State::kBackingOff;
+  ++backing_off_;
 }
 
 uint64_t InFlight::put_on_wire(size_t index) {
@@ -74,10 +98,11 @@ size_t InFlight::find_next_due() const {
   return best;
 }
 
-size_t InFlight::find_oldest_backing_off() const {
+size_t InFlight::find_oldest_backing_off(bool whole) const {
   size_t best = slots_.size();
   for (size_t index = 0; index < slots_.size(); ++index) {
     if (slots_[index].state != State::kBackingOff) continue;
+    if (whole && slots_[index].consignment.apart != nullptr) continue;
     if (best == slots_.size() ||
         slots_[index].consignment.arrival < slots_[best].consignment.arrival) {
       best = index;
@@ -97,17 +122,53 @@ uint64_t InFlight::restart_next_due() {
   return put_on_wire(find_next_due());
 }
 
-const Consignment* InFlight::oldest_backing_off() const {
-  if (backing_off_ == 0) return nullptr;
-  return &slots_[find_oldest_backing_off()].consignment;
+Consignment InFlight::take(size_t index) {
+  SLUICE_CHECK(index < slots_.size() && slots_[index].state == State::kBackingOff,
+               "somebody is backing off");
+  slots_[index].state = State::kFree;
+  --backing_off_;
+  return std::exchange(slots_[index].consignment, {});
+}
+
+Consignment InFlight::finish_next_due() {
+  return take(find_next_due());
+}
+
+const Consignment* InFlight::oldest_droppable() const {
+  const size_t index = find_oldest_backing_off(true);
+  return index == slots_.size() ? nullptr : &slots_[index].consignment;
+}
+
+Consignment InFlight::remove_oldest_droppable() {
+  return take(find_oldest_backing_off(true));
 }
 
 Consignment InFlight::remove_oldest_backing_off() {
-  SLUICE_CHECK(backing_off_ > 0, "nothing is backing off");
-  Slot& slot = slots_[find_oldest_backing_off()];
-  slot.state = State::kFree;
-  --backing_off_;
-  return std::exchange(slot.consignment, {});
+  return take(find_oldest_backing_off(false));
+}
+
+Consignment* InFlight::filing() {
+  for (Slot& slot : slots_) {
+    const TakenApart* apart = slot.consignment.apart.get();
+    if (apart != nullptr && apart->filing) return &slot.consignment;
+  }
+  return nullptr;
+}
+
+void InFlight::end_waits_for_proof(MonoTime now) {
+  for (Slot& slot : slots_) {
+    const TakenApart* apart = slot.consignment.apart.get();
+    if (slot.state != State::kBackingOff || apart == nullptr || !apart->waits_for_proof) continue;
+    slot.consignment.parcel->not_before = now;
+  }
+}
+
+void InFlight::end_waits_for_desk(MonoTime now) {
+  for (Slot& slot : slots_) {
+    TakenApart* apart = slot.consignment.apart.get();
+    if (apart != nullptr && std::exchange(apart->wants_desk, false))
+      slot.consignment.parcel->not_before = now;
+  }
 }
 
 Consignment* InFlight::furthest_behind() {

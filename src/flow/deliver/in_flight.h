@@ -5,20 +5,43 @@
 // Out:     which of them is due next; the parcel itself when it is done.
 // Owns:    the parcels in it, one slot each, allocated once.
 // Thread:  the lane's. Pure.
-// Limits:  `permits` slots. A permit is held across back-off, so a dead receiver sees `workers`
+// Limits:  a slot per permit. A permit is held across back-off, so a dead receiver sees `workers`
 //          parcels and no more, and what waits behind them stays in the queue and in its files.
+//          Who waits for a proof that the destination takes anything at all holds none, or nobody
+//          could bring it: up to kSpare such parcels; never more than `permits` are on the wire.
 // Fails:   cannot; a ticket that nobody opened is a bug in the wire and stops the program.
 // Why so:  a ticket is attempt number * slots + slot, so an answer finds its parcel without a
 //          table, and one that comes twice is noticed and not taken for the slot's next request.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <string>
 #include <vector>
 
+#include "flow/deliver/dissection.h"
 #include "sluice/parcel.h"
 #include "sluice/units.h"
 
 namespace sluice {
+
+// A body that is being taken apart.
+struct TakenApart {
+  TakenApart(uint32_t records, bool in_order, int64_t successes)
+      : dissection(records, in_order, successes) {}
+
+  Dissection dissection;
+  size_t part_bytes_max = SIZE_MAX;  // larger ones were answered 413
+  RecordRange sent;                  // what is sent now, or tried again
+  ParcelPtr part;                    // a body of just that; null: the parcel is sent whole
+  bool ready = false;                // `sent` has no final answer yet
+  bool filing = false;               // its suspect is on its way to the dead letters
+  bool wants_desk = false;           // somebody else's is
+  bool waits_for_proof = false;      // everything of it was refused
+  MonoTime held_since = kNever;      // since when it waits so
+  std::string_view reason;           // of the last refusal; static storage
+  std::string answer;                // its first bytes
+};
 
 // A parcel in the lane's hands.
 struct Consignment {
@@ -30,19 +53,31 @@ struct Consignment {
   // Raw bytes that the lane had delivered when it was sent first, and when it was sent last.
   Bytes delivered_before;
   Bytes delivered_at_attempt;
+  std::unique_ptr<TakenApart> apart;  // null for almost all
+
+  // What goes on the wire for it.
+  const Parcel& outgoing() const {
+    return apart != nullptr && apart->part != nullptr ? *apart->part : *parcel;
+  }
 };
 
 class InFlight {
  public:
+  static constexpr size_t kSpare = Dissection::kSuspectsMax;
+
   explicit InFlight(int32_t permits);
 
-  bool full() const { return on_wire_ + backing_off_ == slots_.size(); }
+  bool full() const;
+  // No request may be opened, not even one that is due.
+  bool wire_full() const { return on_wire_ >= permits_; }
   bool empty() const { return on_wire_ + backing_off_ == 0; }
   size_t on_wire() const { return on_wire_; }
   size_t backing_off() const { return backing_off_; }
 
   // A fresh parcel goes on the wire; the ticket of its request. REQUIRES: not full().
   uint64_t start(Consignment consignment);
+  // It takes a permit, but is not sent as it is. REQUIRES: not full().
+  void start_backing_off(Consignment consignment);
   // The parcel whose request this is. REQUIRES: the ticket's request is open.
   Consignment& by_ticket(uint64_t ticket);
   // Its request has failed; the parcel waits until its not_before.
@@ -54,8 +89,17 @@ class InFlight {
   Consignment* next_due();
   // It goes on the wire again. REQUIRES: next_due().
   uint64_t restart_next_due();
-  // The oldest parcel that is backing off, or null; and out with it.
-  const Consignment* oldest_backing_off() const;
+  // It is done without another request. REQUIRES: next_due().
+  Consignment finish_next_due();
+  // Who has a letter under way; or null.
+  Consignment* filing();
+  // Those that wait for a proof, or for the dead letters, look again.
+  void end_waits_for_proof(MonoTime now);
+  void end_waits_for_desk(MonoTime now);
+  // The oldest parcel that is backing off, or null; and out with it. One that is partly delivered
+  // is not offered to those who want to drop it.
+  const Consignment* oldest_droppable() const;
+  Consignment remove_oldest_droppable();
   Consignment remove_oldest_backing_off();
   // The parcel that was sent first the longest time ago, but for unwelcome ones; or null.
   Consignment* furthest_behind();
@@ -73,8 +117,11 @@ class InFlight {
   Slot& open_slot(uint64_t ticket);
   uint64_t put_on_wire(size_t index);
   size_t find_next_due() const;
-  size_t find_oldest_backing_off() const;
+  size_t find_oldest_backing_off(bool whole) const;
+  Slot& free_slot();
+  Consignment take(size_t index);
 
+  const size_t permits_;
   // Constant after construction: how many.
   std::vector<Slot> slots_;
   size_t on_wire_ = 0;

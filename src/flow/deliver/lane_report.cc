@@ -77,6 +77,60 @@ void LaneReport::attempt_failed(const WireAnswer& answer, const Verdict& verdict
                  {"again_in", again_in}});
 }
 
+void LaneReport::taken_apart(const WireAnswer& answer, const Verdict& verdict,
+                             uint32_t records) noexcept {
+  const std::string outcome = "HTTP " + std::to_string(answer.status);
+  const std::string words = quotable(answer.text_view(), kQuoteBytesMax);
+  const std::string lines = std::to_string(records);
+  events_.event(
+      Severity::kWarning, key(verdict.key), verdict.remedy,
+      {{"destination", destination_}, {"outcome", outcome}, {"answer", words}, {"lines", lines}});
+}
+
+void LaneReport::refuses_all(int32_t status, std::string_view words, const Parcel& parcel,
+                             Duration pause) noexcept {
+  const std::string outcome = "HTTP " + std::to_string(status);
+  const std::string quote = quotable(words, kQuoteBytesMax);
+  const std::string lines = std::to_string(parcel.lines.value);
+  const std::string again_in = milliseconds(pause);
+  events_.event(Severity::kError, key("refuses_all"),
+                "the destination refuses lines one by one and has taken nothing since, so none of "
+                "them is given up; see its answer, its log and `framing`",
+                {{"destination", destination_},
+                 {"outcome", outcome},
+                 {"answer", quote},
+                 {"lines", lines},
+                 {"again_in", again_in}});
+}
+
+void LaneReport::buried(int32_t status, const RecordPlace& place) noexcept {
+  const std::string outcome = "HTTP " + std::to_string(status);
+  const std::string offset = std::to_string(place.span.begin.value);
+  events_.event(Severity::kWarning, key("dead"),
+                "the destination refuses this line and takes others; it is in the dead letters, "
+                "see `sluice dlq`",
+                {{"destination", destination_},
+                 {"outcome", outcome},
+                 {"path", place.path},
+                 {"offset", offset}});
+}
+
+void LaneReport::cannot_bury(const Error& error, Duration pause) noexcept {
+  const std::string reason = error.message();
+  const std::string again_in = milliseconds(pause);
+  events_.event(Severity::kError, key("dead_letters"),
+                "a refused line cannot be stored in the dead letters, so its file waits; make room "
+                "in the state directory (`sluice dlq`), or raise `dead-letter-max`",
+                {{"destination", destination_}, {"reason", reason}, {"again_in", again_in}});
+}
+
+void LaneReport::cannot_cut(const Error& error) noexcept {
+  const std::string reason = error.message();
+  events_.event(Severity::kError, key("cut"),
+                "a refused request cannot be taken apart at the moment and is tried again later",
+                {{"destination", destination_}, {"reason", reason}});
+}
+
 void LaneReport::health_changed(Health::Change change) noexcept {
   if (change == Health::Change::kWentDown) {
     events_.event(Severity::kWarning, key("down"),

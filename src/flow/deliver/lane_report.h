@@ -18,6 +18,7 @@
 #include "flow/deliver/verdict.h"
 #include "sluice/event_log.h"
 #include "sluice/parcel.h"
+#include "sluice/result.h"
 #include "sluice/wire.h"
 
 namespace sluice {
@@ -28,6 +29,13 @@ class LaneReport {
 
   void attempt_failed(const WireAnswer& answer, const Verdict& verdict, const Parcel& parcel,
                       Duration pause) noexcept;
+  // A body is refused for what it is, and its parts are tried.
+  void taken_apart(const WireAnswer& answer, const Verdict& verdict, uint32_t records) noexcept;
+  void refuses_all(int32_t status, std::string_view words, const Parcel& parcel,
+                   Duration pause) noexcept;
+  void buried(int32_t status, const RecordPlace& place) noexcept;
+  void cannot_bury(const Error& error, Duration pause) noexcept;
+  void cannot_cut(const Error& error) noexcept;
   void health_changed(Health::Change change) noexcept;
   void dropped(const Parcel& parcel) noexcept;
   void gave_back(int64_t parcels, Lines lines) noexcept;

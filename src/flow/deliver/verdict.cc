@@ -67,15 +67,15 @@ constexpr std::array kStatusRules = {
     StatusRule{429, 429, Kind::kRetry, Subject::kDestination, "throttled",
                "the destination asks for fewer requests; set `rate-bytes`, `rate-lines` or "
                "`rate-requests`, or raise its limit"},
-    StatusRule{413, 413, Kind::kHold, Subject::kParcel, "too_large",
-               "the request is too large for the destination; raise its body limit, or lower "
-               "`batch-bytes` for what comes next"},
-    StatusRule{400, 400, Kind::kHold, Subject::kParcel, "refused",
-               "the destination refuses this request and takes others perhaps; see its answer, "
-               "its log and `framing`"},
-    StatusRule{422, 422, Kind::kHold, Subject::kParcel, "refused",
-               "the destination understands this request and refuses its lines; see its answer "
-               "and its log"},
+    StatusRule{413, 413, Kind::kSplit, Subject::kParcel, "too_large",
+               "the request is too large for the destination; it is sent in parts. Raise the body "
+               "limit of the destination, or lower `batch-bytes`"},
+    StatusRule{400, 400, Kind::kDissect, Subject::kParcel, "refused",
+               "the destination refuses this request; it is sent in parts to find the lines that "
+               "it does not take. If it takes none, see its answer, its log and `framing`"},
+    StatusRule{422, 422, Kind::kDissect, Subject::kParcel, "refused",
+               "the destination understands this request and refuses lines of it; it is sent in "
+               "parts to find them. See its answer and its log"},
     StatusRule{400, 499, Kind::kHold, Subject::kParcel, "refused",
                "the destination refuses this request; see its answer and its log"},
     StatusRule{503, 503, Kind::kRetry, Subject::kDestination, "failing",
