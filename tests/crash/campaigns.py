@@ -101,8 +101,12 @@ def stops(bench, args):
         kind = "outage" if cycle % 2 else "load"
         acks = receiver.acks()
         agent = bench.agent(receiver, "-shutdown-timeout", f"{STOP_TIMEOUT_S}s")
-        wait_until(lambda: receiver.acks() > acks, "an ack")
-        time.sleep(0.2 + 0.01 * cycle)  # not a wait: each cycle stops an agent of another age
+        # Each cycle stops an agent of another age. What an outage left without a position has come
+        # again before that, or a clean stop could not have stored it.
+        wait_until(lambda: receiver.acks() > acks + cycle, f"{cycle + 1} acks")
+        owed = before["duplicate_bytes"] + exposed
+        wait_until(lambda: receiver.ask("/verify")["duplicate_bytes"] >= owed,
+                   "what the outage left unanswered comes again")
         if kind == "outage":
             receiver.proc.send_signal(signal.SIGSTOP)  # takes nothing, answers nothing
             wait_until(lambda: has_unread_request(receiver.port), "a request without an answer")
