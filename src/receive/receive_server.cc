@@ -69,6 +69,7 @@ struct ReceiveServer::Loop {
   HeldRequests held;
   uint64_t stops = 0;  // a second one ends the drain
   bool in_outage = false;
+  bool owes_turn = false;  // answers given between two turns: libh2o goes on with them in the next
   MonoTime begin;
   MonoTime next_progress = kNever;
 
@@ -137,6 +138,7 @@ void ReceiveServer::Loop::start() {
 // Events, then one commit for all that wait for it, then the answers that are due.
 void ReceiveServer::Loop::turn(Duration longest) {
   const int64_t wait_ms = std::min(longest, until_next_work()).value / 1'000'000;
+  owes_turn = false;
   h2o_evloop_run(events, static_cast<int32_t>(wait_ms));
   commit();
   answer_due();
@@ -144,7 +146,11 @@ void ReceiveServer::Loop::turn(Duration longest) {
   show_progress();
 }
 
+// libh2o computes how long to wait from its timers alone. What an answer set off outside of a turn
+// is pending, and the connection reads no further request before it is done: such a turn must not
+// wait.
 Duration ReceiveServer::Loop::until_next_work() const {
+  if (owes_turn) return Duration(0);
   const MonoTime now = read_mono_clock();
   Duration wait = kIdleTurn;
   if (held.next_due() != kNever) wait = std::min(wait, held.next_due() - now + 1_ms);
@@ -272,6 +278,7 @@ void ReceiveServer::Loop::answer_due() {
   held.expire_hung_up();
   const MonoTime now = read_mono_clock();
   while (const auto due = held.take_due(now)) {
+    owes_turn = true;
     if (due->resets) {
       send_reset(due->request);
     } else {

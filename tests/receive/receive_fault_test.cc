@@ -44,6 +44,15 @@ TEST_F(ReceiverTest, FaultDelayStoresAndAnswersLate) {
   EXPECT_EQ(stored(), "x\n");
 }
 
+// The answer to the first is given between two turns of the loop, and the next is read only after
+// it.
+TEST_F(ReceiverTest, ConnectionGoesOnAtOnceAfterALateAnswer) {
+  start({"--out", directory_ / "out", "--fault", "delay=20ms"});
+  const CommandResult answers = curl("-m 5 " + json_post(body_file({"x"})) + " " + url());
+  EXPECT_EQ(answers.code, 0) << answers.output;
+  EXPECT_EQ(stored(), "x\nx\n");
+}
+
 TEST_F(ReceiverTest, FaultHangNeverAnswersAndLetsGoOfClientsThatLeave) {
   start({"--out", directory_ / "out", "--fault", "hang"});
   EXPECT_EQ(curl("-m 0.5 " + json_post(body_file({"x"}))).code, kCurlTimeout);
