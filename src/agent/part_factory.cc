@@ -104,7 +104,7 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.settings.home_producer = id.value;
   spec.settings.home_room = parts_->home_room;
   spec.settings.workers = destination.most_workers();
-  spec.settings.workers_adapt = false;
+  spec.settings.workers_adapt = true;
   // With the defaults 4 MiB; see StewardSettings::exposed_bytes for the other part of the promise.
   spec.settings.ahead_bytes_max = destination.batch_bytes * (2 * destination.planned_workers());
   spec.settings.rate_bytes = destination.rate_bytes;

@@ -132,7 +132,8 @@ constexpr auto kTable = std::to_array<Option>({
    .tune = "Higher makes fuller requests at middle rates; lower makes more requests.",
    .example = "1s", .max = kHour},
   {.group = kRequests, .name = "workers", .field = at(&D::workers),
-   .help = "Requests in flight at most. auto: 8.",
+   .help = "Requests in flight at most; how many there are follows the destination's answers. "
+           "auto: 8.",
    .tune = "Higher hides a longer round trip and needs one body of memory each.",
    .example = "16", .form = Form::kCountOrAuto, .max = 256},
   {.group = kRequests, .name = "queue", .field = at(&D::queue),
