@@ -37,6 +37,7 @@ Ledger::Ledger(const Plan& plan, Witness& witness, SimDisk& disk)
 
 void Ledger::run_begins() {
   counts_.assign(plan_.destinations.size(), {});
+  refused_in_row_.assign(plan_.destinations.size(), {});
   taken_bytes_ = 0;
   in_buffer_.assign(in_buffer_.size(), {});
   for (Inode& inode : disk_.inodes()) {
@@ -184,6 +185,10 @@ void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   before.goes_on = true;
   Reach& reach = life.at[tail.destination];
   reach.taken.add(before.taken.before(taken));
+  // Spans of the epoch name this content from here on; what became of them before is known.
+  reach.refused.add(before.refused.before(taken));
+  reach.dead.add(before.dead.before(taken));
+  reach.resent.add(before.resent.before(taken));
   reach.resumed_at = before.resumed_at;
   known = &life;
 }
@@ -374,6 +379,7 @@ void Ledger::check_order(uint32_t destination, const Span& span) {
 void Ledger::acked(uint32_t destination, const Parcel& parcel) {
   SLUICE_CHECK(keys_stored_.contains(key_pair(parcel, destination)), "stored before answered");
   keys_acked_.insert(key_pair(parcel, destination));
+  refused_in_row_[destination].clear();
   LaneCounts& counts = counts_[destination];
   ++counts.delivered_parcels;
   counts.delivered_lines += parcel.lines.value;
@@ -387,6 +393,7 @@ void Ledger::acked(uint32_t destination, const Parcel& parcel) {
 }
 
 int32_t Ledger::refusal(uint32_t destination, const Parcel& parcel) {
+  if (receivers_mended) return 0;
   if (plan_.body_max > 0 && parcel.body_bytes > plan_.body_max) return 413;
   if (plan_.poison == 0) return 0;
   const auto bytes = parcel.bytes();
@@ -403,9 +410,16 @@ void Ledger::refused(uint32_t destination, const Parcel& parcel) {
   for (const Span& span : parcel.spans) {
     Reach& at = reach(span);
     if (was_stored) at.resent.add(span.begin.value, span.end.value);
-    if (parcel.lines == Lines(1)) at.refused.add(span.begin.value, span.end.value);
+    if (parcel.lines != Lines(1)) continue;
+    at.refused.add(span.begin.value, span.end.value);
+    refused_in_row_[destination].emplace(life_of(span)->serial, span.begin.value);
   }
   if (parcel.lines > Lines(1)) witness_.saw(Rare::kTakenApart);
+}
+
+bool Ledger::may_hold(uint32_t destination) const {
+  constexpr size_t kUnprovenMax = 8;
+  return refused_in_row_[destination].size() >= kUnprovenMax;
 }
 
 void Ledger::buried(uint32_t destination, const DeadLetter& letter) {

@@ -59,6 +59,9 @@ class Ledger {
   // What a receiver that looks into bodies says to this one: 400, 413, or 0 for all is well.
   int32_t refusal(uint32_t destination, const Parcel& parcel);
   void refused(uint32_t destination, const Parcel& parcel);
+  // Whether so many lines were refused one by one since the last success that the lane may hold
+  // the next one, as documented: whoever refuses everything must not empty the files.
+  bool may_hold(uint32_t destination) const;
   void buried(uint32_t destination, const DeadLetter& letter);
   void came_home(const Parcel& parcel);
   void committed(const CheckpointRow& row);
@@ -81,6 +84,7 @@ class Ledger {
   int64_t taken_bytes() const { return taken_bytes_; }
   int64_t owed_missing() const;  // bytes that are owed and not settled, for the trace
   std::function<bool()> agent_up;
+  bool receivers_mended = false;  // they take every line and every body
   // Scenes look at the records themselves: what the receiver now has.
   std::function<void(uint32_t, const std::vector<BodyRecord>&)> on_stored;
 
@@ -144,6 +148,8 @@ class Ledger {
   std::set<std::pair<uint64_t, uint64_t>> keys_stored_, keys_acked_;  // of the present run
   std::map<int64_t, CheckpointRow> rows_;                             // as stored
   std::vector<LaneCounts> counts_;                                    // of the present run
+  // Lines that were refused alone since the last success, by destination: content and place.
+  std::vector<std::set<std::pair<uint32_t, int64_t>>> refused_in_row_;
   int64_t taken_bytes_ = 0;
   bool store_damaged_ = false;  // when the present run began
   BodyReader reader_;

@@ -58,6 +58,7 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "body taken apart",
     "line buried",
     "burial failed",
+    "held until a line is taken",
     "twin of a delivered content",
 };
 

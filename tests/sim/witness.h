@@ -72,7 +72,8 @@ enum class Rare : uint8_t {
   kTakenApart,   // a body was refused for what it is
   kBuried,
   kBurialFailed,
-  kTwin,  // two contents that begin alike in one place
+  kHeldForProof,  // everything was refused, and nothing is left that could be taken
+  kTwin,          // two contents that begin alike in one place
   kCount,
 };
 const char* name_of(Rare rare);

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 namespace sluice::sim {
 namespace {
@@ -257,6 +258,20 @@ void World::calm_down() {
   // A file that was out of reach may be found only now, and then it is owed.
   while (witness_.good() && wait_for_the_rest()) {
   }
+  if (ledger_.owed_missing() == 0 || !mend_receivers()) return;
+  while (witness_.good() && wait_for_the_rest()) {
+  }
+}
+
+// Where a lane rightly holds what was refused, nothing more would ever happen: a line that the
+// receiver takes is needed, and all that is left are lines that it refuses.
+bool World::mend_receivers() {
+  bool holds = false;
+  for (uint32_t i = 0; i < plan_.destinations.size(); ++i) holds = holds || ledger_.may_hold(i);
+  if (!holds || std::exchange(ledger_.receivers_mended, true)) return false;
+  witness_.see("receivers take every line from now on");
+  witness_.saw(Rare::kHeldForProof);
+  return true;
 }
 
 // Whether something more is owed than when all had arrived.
@@ -275,13 +290,19 @@ bool World::wait_for_the_rest() {
   return arrived && ledger_.owed_missing() > 0;
 }
 
+void World::wait_until_empty(Duration at_most) {
+  const MonoTime patience = witness_.now + at_most;
+  while (witness_.good() && !agent_->empty() && witness_.now < patience)
+    run_until(witness_.now + 1_ms);
+}
+
 void World::settle() {
   if (agent_ == nullptr) return witness_.violation("I6 LIVE", "the agent never came back");
   ledger_.settle_accounts(agent_->survey().lag);
   // A look at a file may be under way just now.
-  const MonoTime patience = witness_.now + kLook;
-  while (witness_.good() && !agent_->empty() && witness_.now < patience)
-    run_until(witness_.now + 1_ms);
+  wait_until_empty(kLook);
+  // Of a content that was truncated away nobody owes anything, but it is on the road.
+  if (!agent_->empty() && mend_receivers()) wait_until_empty(kAfterwards);
   if (!agent_->empty())
     witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
   agent_->check_audit();

@@ -79,6 +79,8 @@ class World {
   void after_turn(size_t thread);
   void calm_down();
   bool wait_for_the_rest();
+  bool mend_receivers();
+  void wait_until_empty(Duration at_most);
   void settle();
   void stop_at_last();
 
