@@ -65,8 +65,11 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   const auto stat = world_.disk.stat(file.handle);
   if (!marker.ok() && marker.error().code == Errc::kNotFound) return RowUpdate::kReplaced;
   if (!head.ok() || !marker.ok() || !stat.ok()) return RowUpdate::kUnreadable;
-  const bool proven = committed == FileOffset(0) || marker_hash(*marker) == tail.window.proof() ||
-                      planted(Planted::kCheckpointBeforeProof);
+  // Before the first ack only the head can tell: lines of the old content may be on the road.
+  const bool rests = !tail.hot && tail.rest_end <= committed + tail.rest_unfinished;
+  const bool shown = committed == FileOffset(0) ? rests || head_matches(row.identity, *head)
+                                                : marker_hash(*marker) == tail.window.proof();
+  const bool proven = shown || planted(Planted::kCheckpointBeforeProof);
   if (!proven) return RowUpdate::kReplaced;
   if (!file.unpacking) tail.ledger.saw_size(stat->size);
   row.ledger = tail.ledger.stored(committed);

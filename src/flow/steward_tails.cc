@@ -331,6 +331,8 @@ void Steward::close_file(FollowedFile& file) {
   if (gone && file.unlinked) forget_generations(file.path);
   rows_changed();
   file.state = FollowedFile::State::kOpen;
+  // What was emptied has nothing to be acknowledged: nobody else would ask for the next look.
+  if (!delivered && file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   if (!delivered) return;
   world_.disk.close(std::exchange(file.handle, FileHandle{}));
   --open_files_;

@@ -324,6 +324,32 @@ TEST(Scenes, ROT_16_an_inode_that_is_reused_at_once_is_read_from_its_beginning) 
       [](Plan& plan) { plan.reuse_inodes = true; });
 }
 
+TEST(Scenes, ROT_16_emptied_and_deleted_while_its_first_line_waits_its_successor_gets_other_ids) {
+  play(
+      [](Scene& s) {
+        s.receiver_down();
+        s.start();
+        // Both are as long, so only the ids tell them apart.
+        s.append("a.log", "the first line\n");
+        s.owe("the first line");
+        s.run_until_followed("a.log");
+        s.run(1_s);
+        s.truncate("a.log");
+        s.unlink("a.log");
+        s.run(15_s);
+        s.append("a.log", "not that first\n");
+        s.owe("not that first");
+        s.run(1_s);
+        s.receiver_up();
+        s.expect_ok();
+      },
+      [](Plan& plan) {
+        plan.reuse_inodes = true;
+        plan.birth_times = false;
+        plan.destinations[0].ordered = true;
+      });
+}
+
 TEST(Scenes, ROT_17_an_inode_reused_while_down_is_read_from_its_beginning) {
   play(
       [](Scene& s) {
