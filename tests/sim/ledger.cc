@@ -479,6 +479,11 @@ void Ledger::committed(const CheckpointRow& row) {
       life->at[destination].excused.add(0, row.offset.value);
     }
     if (settled(*life, destination).first_gap(0) >= row.offset.value) return;
+    // A new row may be stored before the tail that it is for is handed over.
+    if (is_new && has_twin(*life, row.offset.value, destination)) {
+      witness_.saw(Rare::kTwin);
+      return life->at[destination].excused.add(0, row.offset.value);
+    }
     proven = life;
   }
   if (proven != nullptr)
