@@ -14,7 +14,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PAGE = "docs/scenarios.md"
-GROUPS = "DSC|LIN|ROT|TRU|DEL|CRA|RES|SHU|TIM|SNK|SEC"
+GROUPS = "DSC|LIN|ROT|TRU|DEL|CRA|RES|SHU|TIM|SNK|DSK|SEC"
 ROW = re.compile(rf"^\| ((?:{GROUPS})-\d+) \|")
 IN_CPP = re.compile(rf"\bTEST(?:_F|_P)?\(\s*(\w+),\s*((?:{GROUPS})_\d+_\w+)\)")
 IN_PYTHON = re.compile(rf"def (test_(?:{GROUPS})_\d+_\w+)\(", re.IGNORECASE)

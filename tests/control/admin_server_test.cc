@@ -188,7 +188,7 @@ TEST_F(AdminServerTest, HasAnIndexPageAndNoOthers) {
   EXPECT_EQ(body_of(ask(port_, "HEAD /metrics HTTP/1.1\r\nHost: x\r\n\r\n")), "");
 }
 
-TEST_F(AdminServerTest, ChangesNothing) {
+TEST_F(AdminServerTest, SEC_5_ChangesNothing) {
   for (const char* method : {"POST", "PUT", "DELETE", "PATCH", "OPTIONS"}) {
     const std::string answer =
         ask(port_,
@@ -208,7 +208,7 @@ TEST_F(AdminServerTest, SendsAPageOnceHoweverManyRangesAreAsked) {
   expect_alive();
 }
 
-TEST_F(AdminServerTest, SurvivesGarbage) {
+TEST_F(AdminServerTest, SEC_5_SurvivesGarbage) {
   std::mt19937 random(3);
   std::vector<std::string> garbage = {
       "\r\n\r\n",
@@ -237,7 +237,7 @@ TEST_F(AdminServerTest, SurvivesGarbage) {
   expect_alive();
 }
 
-TEST_F(AdminServerTest, EndsASlowRequestWithinItsBound) {
+TEST_F(AdminServerTest, SEC_5_EndsASlowRequestWithinItsBound) {
   const auto start = SteadyClock::now();
   const int fd = connect_to(port_);
   std::thread drip([fd] {

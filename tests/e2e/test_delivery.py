@@ -181,7 +181,7 @@ class Delivery(World):
         self.assertEqual(len(stored), 500)
         self.assertEqual(stored["app.log.499"], (self.logs / "app.log.499").read_bytes())
 
-    def test_two_destinations_and_one_is_down(self):
+    def test_snk_24_two_destinations_and_one_is_down(self):
         ledger = self.generate("--files", "2", "--bytes", "4MiB")
         alive = self.receiver("--count")
         config = self.dir / "sluice.yaml"

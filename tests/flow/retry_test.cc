@@ -47,7 +47,7 @@ TEST(Retry, StaysAtTheCapHoweverOftenAParcelHasFailed) {
   }
 }
 
-TEST(Retry, BelievesARetryAfterWithinItsLimits) {
+TEST(Retry, SNK_7_BelievesARetryAfterWithinItsLimits) {
   const Retry retry = default_retry();
   Jitter jitter(1);
   for (int i = 0; i < 1000; ++i) {
@@ -64,7 +64,7 @@ TEST(Retry, BelievesARetryAfterWithinItsLimits) {
   }
 }
 
-TEST(Retry, TakesARetryAfterOfZeroForNoWishAndGoesOnBackingOff) {
+TEST(Retry, SNK_7_TakesARetryAfterOfZeroForNoWishAndGoesOnBackingOff) {
   const Retry retry = default_retry();
   for (uint64_t random = 0; random < 100; ++random) {
     EXPECT_EQ(retry.pause(8, 0_s, random << 40), retry.pause(8, kNoWish, random << 40));

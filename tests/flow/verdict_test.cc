@@ -42,15 +42,15 @@ TEST(Verdict, DoesNotTakeASuccessForAnAckBeforeTheWholeBodyWasSent) {
   }
 }
 
-TEST(Verdict, HoldsOnASuccessThatMayBePartial) {
+TEST(Verdict, SNK_14_HoldsOnASuccessThatMayBePartial) {
   expect_all({206, 207, 208, 226, 260, 299}, Kind::kHold, Subject::kDestination);
 }
 
-TEST(Verdict, NeverFollowsOrAcceptsARedirect) {
+TEST(Verdict, SNK_12_NeverFollowsOrAcceptsARedirect) {
   expect_all({300, 301, 302, 303, 304, 307, 308, 399}, Kind::kHold, Subject::kDestination);
 }
 
-TEST(Verdict, HoldsOnCredentialsRoutesAndFormatsThatOnlyAPersonCanCure) {
+TEST(Verdict, SNK_11_HoldsOnCredentialsRoutesAndFormatsThatOnlyAPersonCanCure) {
   expect_all({401, 403, 407, 404, 410, 405, 501, 411, 415, 431}, Kind::kHold,
              Subject::kDestination);
   EXPECT_NE(judge(status(401)).remedy.find("`headers`"), std::string_view::npos);

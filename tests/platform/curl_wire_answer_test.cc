@@ -15,21 +15,21 @@ using namespace literals;
 constexpr WallTime kNow{1'445'412'480LL * 1'000'000'000};
 constexpr std::string_view kNowText = "Wed, 21 Oct 2015 07:28:00 GMT";
 
-TEST(RetryAfter, TakesWholeSeconds) {
+TEST(RetryAfter, SNK_7_TakesWholeSeconds) {
   EXPECT_EQ(parse_retry_after("5", "", kNow), 5_s);
   EXPECT_EQ(parse_retry_after("0", "", kNow), 0_s);
   EXPECT_EQ(parse_retry_after(" \t120 ", "", kNow), 120_s);
   EXPECT_EQ(parse_retry_after("007", "", kNow), 7_s);
 }
 
-TEST(RetryAfter, BoundsHugeNumbersToAYear) {
+TEST(RetryAfter, SNK_7_BoundsHugeNumbersToAYear) {
   const Duration year = 1_s * (366LL * 24 * 3600);
   EXPECT_EQ(parse_retry_after("1000000000", "", kNow), year);
   EXPECT_EQ(parse_retry_after("99999999999999999999999999", "", kNow), year);
   EXPECT_EQ(parse_retry_after("9223372036854775807", "", kNow), year);
 }
 
-TEST(RetryAfter, IgnoresNegativeAndOtherGarbage) {
+TEST(RetryAfter, SNK_7_IgnoresNegativeAndOtherGarbage) {
   for (const char* text : {"-1", "", "   ", "+5", "1e9", "5.5", "5s", "0x10", "soon", "NaN", "5,6",
                            "20040911 extra", "Wed", "Wed, 21 Oct", "99:99:99", "\x01\x02",
                            "Wed, 99 Foo 2015 07:28:00 GMT", "never, never, never: never: never"}) {
@@ -37,7 +37,7 @@ TEST(RetryAfter, IgnoresNegativeAndOtherGarbage) {
   }
 }
 
-TEST(RetryAfter, TakesTheThreeFormsOfAnHttpDate) {
+TEST(RetryAfter, SNK_7_TakesTheThreeFormsOfAnHttpDate) {
   EXPECT_EQ(parse_retry_after("Wed, 21 Oct 2015 07:28:30 GMT", "", kNow), 30_s);
   EXPECT_EQ(parse_retry_after("Wednesday, 21-Oct-15 07:28:30 GMT", "", kNow), 30_s);
   EXPECT_EQ(parse_retry_after("Wed Oct 21 07:28:30 2015", "", kNow), 30_s);
@@ -50,7 +50,7 @@ TEST(RetryAfter, CountsADateFromTheAnswersOwnClock) {
   EXPECT_EQ(parse_retry_after("Wed, 21 Oct 2015 07:28:10 GMT", "garbage", late), 3610_s);
 }
 
-TEST(RetryAfter, TakesADateInThePastAsNoPause) {
+TEST(RetryAfter, SNK_7_TakesADateInThePastAsNoPause) {
   EXPECT_EQ(parse_retry_after("Wed, 21 Oct 2015 07:00:00 GMT", "", kNow), 0_s);
   EXPECT_EQ(parse_retry_after("Thu, 01 Jan 1970 00:00:00 GMT", kNowText, kNow), 0_s);
 }

@@ -113,7 +113,7 @@ TEST(CurlWireHttp1, AnswersAnEmptyBody) {
   EXPECT_TRUE(answer.body_sent);
 }
 
-TEST(CurlWireHttp1, ReportsAResetInTheMiddleOfTheBody) {
+TEST(CurlWireHttp1, SNK_2_ReportsAResetInTheMiddleOfTheBody) {
   RawPeer peer([](PeerConnection& connection) {
     connection.read_head();
     connection.read_some(10'000);
@@ -129,7 +129,7 @@ TEST(CurlWireHttp1, ReportsAResetInTheMiddleOfTheBody) {
   EXPECT_EQ(peer.connections(), 1);
 }
 
-TEST(CurlWireHttp1, GivesUpOnASilentPeerAtTheTotalDeadline) {
+TEST(CurlWireHttp1, SNK_3_GivesUpOnASilentPeerAtTheTotalDeadline) {
   RawPeer peer([](PeerConnection& connection) { connection.drain(); });
   CurlWireSettings settings = settings_for(peer.url());
   settings.request_timeout = 300_ms;
@@ -143,7 +143,7 @@ TEST(CurlWireHttp1, GivesUpOnASilentPeerAtTheTotalDeadline) {
   EXPECT_EQ(rig.wire->connections(), 0u);
 }
 
-TEST(CurlWireHttp1, GivesUpOnAnAnswerOfOneByteAtATimeAtTheTotalDeadline) {
+TEST(CurlWireHttp1, SNK_5_GivesUpOnAnAnswerOfOneByteAtATimeAtTheTotalDeadline) {
   std::atomic<bool> stop{false};
   RawPeer peer([&](PeerConnection& connection) {
     connection.read_request();
@@ -194,7 +194,7 @@ TEST(CurlWireHttp1, TellsThatTheBodyWasNotSentWhenASuccessCameEarlyAndTheConnect
   EXPECT_FALSE(answer.body_sent);
 }
 
-TEST(CurlWireHttp1, PassesOverInterimAnswers) {
+TEST(CurlWireHttp1, SNK_14_PassesOverInterimAnswers) {
   RawPeer peer([](PeerConnection& connection) {
     connection.read_head();
     connection.write("HTTP/1.1 100 Continue\r\nRetry-After: 9\r\n\r\n");
@@ -220,7 +220,7 @@ TEST(CurlWireHttp1, ReadsChunkedAnswersAndKeepsTheConnection) {
   EXPECT_EQ(peer.connections(), 1);
 }
 
-TEST(CurlWireHttp1, CallsAnIllChunkedAnswerAFailureAndSaysItsStatus) {
+TEST(CurlWireHttp1, SNK_13_CallsAnIllChunkedAnswerAFailureAndSaysItsStatus) {
   RawPeer peer(always("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n"));
   WireRig rig(settings_for(peer.url()));
   const WireAnswer answer = rig.exchange(1000);
@@ -229,7 +229,7 @@ TEST(CurlWireHttp1, CallsAnIllChunkedAnswerAFailureAndSaysItsStatus) {
   EXPECT_TRUE(answer.body_sent);
 }
 
-TEST(CurlWireHttp1, ReadsNoMoreThanItMustOfAnEndlessAnswer) {
+TEST(CurlWireHttp1, SEC_9_ReadsNoMoreThanItMustOfAnEndlessAnswer) {
   std::atomic<uint64_t> written{0};
   RawPeer peer([&](PeerConnection& connection) {
     connection.read_request();
@@ -269,7 +269,7 @@ TEST(CurlWireHttp1, PassesOnRetryAfter) {
   EXPECT_EQ(rig.exchange(10).retry_after, 30_s);
 }
 
-TEST(CurlWireHttp1, OpensANewConnectionWhenThePooledOneWasClosed) {
+TEST(CurlWireHttp1, SNK_26_OpensANewConnectionWhenThePooledOneWasClosed) {
   RawPeer peer([](PeerConnection& connection) {
     if (connection.read_request()) connection.write(kOk);
     connection.close();
@@ -284,7 +284,7 @@ TEST(CurlWireHttp1, OpensANewConnectionWhenThePooledOneWasClosed) {
   EXPECT_EQ(peer.connections(), 5);
 }
 
-TEST(CurlWireHttp1, DoesNotRepeatByItselfWhatLeftOnAConnectionThatClosedMeanwhile) {
+TEST(CurlWireHttp1, SNK_26_DoesNotRepeatByItselfWhatLeftOnAConnectionThatClosedMeanwhile) {
   RawPeer peer([](PeerConnection& connection) {
     if (connection.index() > 0) return always(std::string(kOk))(connection);
     if (connection.read_request()) connection.write(kOk);
@@ -315,7 +315,7 @@ TEST(CurlWireHttp1, ReportsRefusedConnectionsToAllThatWaited) {
   EXPECT_EQ(rig.loop.watched(), 0u);
 }
 
-TEST(CurlWireHttp1, ReportsANameThatDoesNotResolveWithoutBlockingTheLoop) {
+TEST(CurlWireHttp1, SNK_21_ReportsANameThatDoesNotResolveWithoutBlockingTheLoop) {
   WireRig rig(settings_for("http://sluice-test.invalid/"));
   const MonoTime before = rig.clock.mono();
   rig.send(100);

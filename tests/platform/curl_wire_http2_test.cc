@@ -14,7 +14,7 @@ CurlWireSettings http2_settings(std::string url) {
   return settings;
 }
 
-TEST(CurlWireHttp2, ReportsAStreamThatIsResetInTheMiddleOfTheBody) {
+TEST(CurlWireHttp2, SNK_18_ReportsAStreamThatIsResetInTheMiddleOfTheBody) {
   H2Behaviour behaviour;
   behaviour.reset_streams = true;
   H2Peer peer(behaviour);

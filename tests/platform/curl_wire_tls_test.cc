@@ -89,7 +89,7 @@ TEST_F(CurlWireTls, SendsNothingInClearToAPeerWithoutTls) {
   EXPECT_EQ(answer.sent_bytes, Bytes(0));
 }
 
-TEST_F(CurlWireTls, GivesUpOnAHandshakeThatHangsAtTheConnectTimeout) {
+TEST_F(CurlWireTls, SNK_20_GivesUpOnAHandshakeThatHangsAtTheConnectTimeout) {
   RawPeer peer([](PeerConnection& connection) { connection.drain(); });  // says nothing
   CurlWireSettings wanted = settings(peer.url("https"));
   wanted.connect_timeout = 300_ms;
@@ -223,7 +223,7 @@ TEST_F(CurlWireTls, SendsAParcelOverHttp1WhenHttp2LostTheEarlyRefusal) {
   expect_http1_for_the_second_attempt(wanted, rig.parcel(4 << 20), rig, 413);
 }
 
-TEST_F(CurlWireTls, SendsAParcelOverHttp1WhenThePeerDemandsIt) {
+TEST_F(CurlWireTls, SNK_18_SendsAParcelOverHttp1WhenThePeerDemandsIt) {
   // RST_STREAM with HTTP_1_1_REQUIRED.
   constexpr std::string_view kDemand("\0\0\x04\x03\0\0\0\0\x01\0\0\0\x0d", 13);
   RawPeer peer(

@@ -78,7 +78,7 @@ TEST(CurlWireTraps, TrapA_AnExhaustedFlowControlWindowDoesNotSpinOverTls) {
   expect_a_quiet_stall(rig, tls.peer);
 }
 
-TEST(CurlWireTraps, TrapA_AStalledUploadStillMeetsItsDeadline) {
+TEST(CurlWireTraps, SNK_4_TrapA_AStalledUploadStillMeetsItsDeadline) {
   H2Behaviour behaviour;
   behaviour.update_windows = false;
   H2Peer peer(behaviour);
@@ -299,7 +299,7 @@ TEST(CurlWireTraps, TrapD_PingsOnABusyConnectionDoNotFailItsRequests) {
   EXPECT_EQ(rig.only_answer().status, 200);
 }
 
-TEST(CurlWireTraps, TrapE_RedirectsAreReportedAndNeverFollowed) {
+TEST(CurlWireTraps, SNK_12_TrapE_RedirectsAreReportedAndNeverFollowed) {
   std::atomic<int> followed{0};
   RawPeer elsewhere([&](PeerConnection& connection) {
     ++followed;
@@ -321,7 +321,7 @@ TEST(CurlWireTraps, TrapE_RedirectsAreReportedAndNeverFollowed) {
   EXPECT_EQ(elsewhere.connections(), 0);
 }
 
-TEST(CurlWireTraps, TrapF_RefusedStreamsAreReportedAfterOneAttempt) {
+TEST(CurlWireTraps, SNK_16_TrapF_RefusedStreamsAreReportedAfterOneAttempt) {
   H2Behaviour behaviour;
   behaviour.refuse_streams = true;
   H2Peer peer(behaviour);
@@ -335,7 +335,7 @@ TEST(CurlWireTraps, TrapF_RefusedStreamsAreReportedAfterOneAttempt) {
   EXPECT_EQ(peer.streams(), 1);
 }
 
-TEST(CurlWireTraps, TrapF_RefusedStreamsOverTlsAreReportedAfterOneAttempt) {
+TEST(CurlWireTraps, SNK_16_TrapF_RefusedStreamsOverTlsAreReportedAfterOneAttempt) {
   H2Behaviour behaviour;
   behaviour.refuse_streams = true;
   TlsHttp2 tls(behaviour);

@@ -82,6 +82,8 @@ class SimDisk final : public Disk {
   uint64_t device = 7;  // of all files; another one after a remount
   // What the agent may not do at present: an errno for a path, or 0.
   std::function<int32_t(const std::string& path)> refuses;
+  // Whether a read of these bytes fails with EIO.
+  std::function<bool(const Inode& inode, FileOffset from, size_t bytes)> bad_sector;
   std::function<void()> race;                   // somebody acts between two calls
   std::function<void(Inode&)> names_changed;    // after a name came or went
   std::function<void(Inode&)> closed_by_agent;  // before the last descriptor of a file goes

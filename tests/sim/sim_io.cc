@@ -43,6 +43,7 @@ int32_t SimIo::copy(const Read& read) {
   const std::string& content = inode->life->content;
   const auto at = std::min(static_cast<size_t>(request.offset.value), content.size());
   size_t bytes = std::min(request.into.size(), content.size() - at);
+  if (disk_.bad_sector && disk_.bad_sector(*inode, request.offset, bytes)) return -EIO;
   constexpr size_t kLeast = 1;
   const std::pair place(inode->serial, request.offset);
   const bool may_be_short = were_short_.erase(place) == 0;

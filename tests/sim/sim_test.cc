@@ -153,7 +153,7 @@ TEST(World, ADeletedFileIsDeliveredToItsEndAndThenLetGo) {
   EXPECT_GT(count_of(counts, Rare::kPartialLastLine), 0);
 }
 
-TEST(World, AFullDiskUnderTheCheckpointsStopsNoDelivery) {
+TEST(World, DSK_2_AFullDiskUnderTheCheckpointsStopsNoDelivery) {
   Plan plan = calm_plan();
   plan.store_error = 500;
   plan.crashes = 2;
