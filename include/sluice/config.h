@@ -62,6 +62,7 @@ enum class Framing : uint8_t { kJson, kNdjson };
 enum class Overflow : uint8_t { kBlock, kDropOldest };
 enum class Compression : uint8_t { kNone, kGzip, kZstd };
 enum class DeliveryOrder : uint8_t { kParallel, kFile };
+enum class EndpointBalance : uint8_t { kFailover, kSpread };
 enum class HttpVersion : uint8_t { kAuto, kHttp1, kHttp2 };
 enum class TlsVersion : uint8_t { k12, k13 };
 enum class IoBackend : uint8_t { kAuto, kUring, kPread };
@@ -174,7 +175,11 @@ struct DestinationConfig {
 
   // Where requests go: http:// or https://. Never holds user:password; the loader moves those
   // into an Authorization header.
-  std::string endpoint = "http://127.0.0.1:8080/ingest";
+  // Several are one and the same destination at several addresses; `balance` says who gets what.
+  std::vector<std::string> endpoints = {"http://127.0.0.1:8080/ingest"};
+
+  // kFailover: the first that takes requests, in this order. kSpread: the least busy one.
+  EndpointBalance balance = EndpointBalance::kFailover;
 
   // The body: one JSON array of records, or one JSON record per line.
   Framing framing = Framing::kJson;

@@ -81,7 +81,10 @@ struct alignas(64) LaneMetrics {
   Counter credit_bytes;   // gauge: compressed bytes that may be held at present
   Counter answer_ns_sum;  // of requests that got an answer
   Counter answers;
-  Counter healthy;  // gauge: 1 if the last answer was a success
+  Counter healthy;             // gauge: 1 if the last answer was a success
+  Counter endpoints;           // gauge: that the destination has
+  Counter endpoints_healthy;   // gauge: that are not given up
+  Counter endpoints_given_up;  // times that one was
   StatusClasses statuses;
 };
 

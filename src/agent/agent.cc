@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "control/config_endpoint.h"
 #include "control/config_values.h"
 #include "platform/pread_io.h"
 #include "sluice/crash_point.h"
@@ -98,7 +99,8 @@ void Agent::announce() {
   }
   for (const DestinationConfig& destination : config_.destinations) {
     log_.event(Severity::kInfo, "agent.started:" + destination.name,
-               "shipping to " + destination.endpoint, {{"destination", destination.name}});
+               "shipping to " + endpoints_for_show(destination.endpoints),
+               {{"destination", destination.name}});
   }
   const StewardMetrics& steward = parts_.steward_metrics;
   log_.event(Severity::kInfo, "agent.running", "running",

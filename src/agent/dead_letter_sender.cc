@@ -5,7 +5,7 @@
 #include <array>
 #include <utility>
 
-#include "agent/part_factory.h"
+#include "agent/wires.h"
 #include "flow/compress/codecs.h"
 #include "flow/deliver/lane_report.h"
 #include "flow/encode/json_encoder.h"
@@ -30,7 +30,10 @@ std::unique_ptr<DeadLetterSender> DeadLetterSender::create(const DestinationConf
   }
   sender->io_ = std::move(io).value();
   auto compressor = make_compressor(destination.compression, destination.level);
-  auto wire = CurlWire::create(wire_settings(destination), *sender->io_, sender->clock_);
+  const auto seed = static_cast<uint64_t>(sender->clock_.wall().value);
+  const WirePlan plan = wire_plan(destination, seed);
+  sender->endpoints_ = plan.endpoints.size();
+  auto wire = make_wire(plan, *sender->io_, sender->clock_, sender->events_, sender->metrics_);
   if (!wire || !compressor) {
     problem = "destination '" + destination.name +
               "': " + (wire ? compressor.error() : wire.error()).message();
@@ -57,20 +60,30 @@ DeadLetterSender::Answer DeadLetterSender::send(const FiledLetter& letter) {
   parcel.lines = Lines(1);
   parcel.attempts = 1;
   parcel.key = letter.key;
+  WireAnswer last = attempt(parcel);
+  // Where one endpoint cannot help another may.
+  for (size_t i = 1; i < endpoints_; ++i) {
+    const Verdict verdict = judge(last);
+    if (verdict.delivered() || verdict.subject == Verdict::Subject::kParcel) break;
+    last = attempt(parcel);
+  }
+  Answer answer;
+  answer.verdict = judge(last);
+  const bool answered = last.failure == TransportFailure::kNone;
+  answer.words = answered ? "HTTP " + std::to_string(last.status) : "no answer";
+  const bool quotable_words = answer.verdict.key != "credentials" && !answer.verdict.delivered();
+  if (quotable_words) answer.words += ": " + quotable(last.text_view(), kQuoteBytesMax);
+  return answer;
+}
+
+WireAnswer DeadLetterSender::attempt(const Parcel& parcel) {
   wire_->send(parcel, ++ticket_, clock_.mono());
   std::array<WireAnswer, 1> answers;
   for (;;) {
     const MonoTime next = wire_->turn(clock_.mono());
-    if (wire_->reap(answers) == 1) break;
+    if (wire_->reap(answers) == 1) return answers[0];
     io_->wait(std::min(next, clock_.mono() + kLookAgain));
   }
-  Answer answer;
-  answer.verdict = judge(answers[0]);
-  const bool answered = answers[0].failure == TransportFailure::kNone;
-  answer.words = answered ? "HTTP " + std::to_string(answers[0].status) : "no answer";
-  const bool quotable_words = answer.verdict.key != "credentials" && !answer.verdict.delivered();
-  if (quotable_words) answer.words += ": " + quotable(answers[0].text_view(), kQuoteBytesMax);
-  return answer;
 }
 
 }  // namespace sluice

@@ -17,11 +17,13 @@
 
 #include "agent/dead_letter_box.h"
 #include "flow/deliver/verdict.h"
-#include "platform/curl_wire.h"
 #include "platform/pread_io.h"
 #include "platform/system_clock.h"
 #include "sluice/compressor.h"
 #include "sluice/config.h"
+#include "sluice/event_log.h"
+#include "sluice/metrics.h"
+#include "sluice/wire.h"
 
 namespace sluice {
 
@@ -40,11 +42,16 @@ class DeadLetterSender {
  private:
   DeadLetterSender() = default;
 
+  WireAnswer attempt(const Parcel& parcel);
+
   Framing framing_ = Framing::kJson;
   SystemClock clock_;
   std::unique_ptr<PreadIo> io_;
   std::unique_ptr<Compressor> compressor_;
-  std::unique_ptr<CurlWire> wire_;
+  NoEventLog events_;
+  LaneMetrics metrics_;
+  std::unique_ptr<Wire> wire_;
+  size_t endpoints_ = 1;
   uint64_t ticket_ = 0;
 };
 

@@ -61,7 +61,8 @@ std::string Loop::make() {
   note_ = choice.value().note;
   backend_ = io_->backend();
   for (const LaneSpec& lane : plan_.lanes) {
-    Result<std::unique_ptr<CurlWire>> wire = CurlWire::create(lane.wire, *io_, *plan_.clock);
+    Result<std::unique_ptr<Wire>> wire =
+        make_wire(lane.wire, *io_, *plan_.clock, *lane.parts.events, *lane.parts.metrics);
     if (!wire) {
       return "destination '" + lane.settings.name + "': " + wire.error().message();
     }

@@ -24,9 +24,9 @@
 #include <vector>
 
 #include "agent/late_waker.h"
+#include "agent/wires.h"
 #include "flow/lane.h"
 #include "flow/shard.h"
-#include "platform/curl_wire.h"
 #include "platform/dead_letter_desk.h"
 #include "platform/io_probe.h"
 #include "sluice/clock.h"
@@ -46,7 +46,7 @@ struct LoopControls {
 };
 
 struct LaneSpec {
-  CurlWireSettings wire;
+  WirePlan wire;
   LaneSettings settings;
   LaneParts parts;  // without those that are made on the loop: wire, cutter, dead letters
   uint64_t seed = 0;
@@ -92,7 +92,7 @@ class Loop {
 
  private:
   struct Post {
-    std::unique_ptr<CurlWire> wire;
+    std::unique_ptr<Wire> wire;
     std::unique_ptr<BodyCutter> cutter;
     std::unique_ptr<DeadLetterDesk> dead;
     std::unique_ptr<Lane> lane;

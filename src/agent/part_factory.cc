@@ -32,20 +32,6 @@ JsonEncoder::Options encoder_options(const DestinationConfig& destination) {
   return {destination.framing, destination.with_offset, destination.with_id};
 }
 
-CurlWireSettings wire_settings(const DestinationConfig& destination) {
-  CurlWireSettings wire;
-  wire.endpoint = destination.endpoint;
-  wire.headers.assign(destination.headers.begin(), destination.headers.end());
-  wire.auth = destination.auth;
-  wire.http_version = destination.http_version;
-  wire.tls = destination.tls;
-  wire.request_timeout = destination.request_timeout;
-  wire.connect_timeout = destination.connect_timeout;
-  wire.window = static_cast<size_t>(destination.most_workers());
-  wire.connections_max = wire.window;
-  return wire;
-}
-
 bool PartFactory::lanes_have_threads() {
   return usable_cpus() >= kCpusForLaneThreads;
 }
@@ -99,7 +85,6 @@ Waker* PartFactory::waker_of_lane(DestinationId id) const {
 LaneSpec PartFactory::lane(DestinationId id) const {
   const DestinationConfig& destination = config_->destinations[id.value];
   LaneSpec spec;
-  spec.wire = wire_settings(destination);
   spec.settings.name = destination.name;
   spec.settings.home_producer = id.value;
   spec.settings.home_room = parts_->home_room;
@@ -128,6 +113,7 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.parts.steward = ordered ? static_cast<Waker*>(&parts_->steward_waker) : &parts_->home_bell;
   // Only the jitter of retries comes from it; agents that start together must not retry together.
   spec.seed = static_cast<uint64_t>(parts_->clock.wall().value) + id.value;
+  spec.wire = wire_plan(destination, spec.seed);
   return spec;
 }
 

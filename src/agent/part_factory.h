@@ -25,7 +25,6 @@ struct Composition;
 
 std::vector<SourceFacts> source_facts(const AgentConfig& config);
 JsonEncoder::Options encoder_options(const DestinationConfig& destination);
-CurlWireSettings wire_settings(const DestinationConfig& destination);
 
 class PartFactory {
  public:

@@ -13,6 +13,7 @@
 #include <system_error>
 #include <utility>
 
+#include "control/config_endpoint.h"
 #include "control/config_print.h"
 #include "control/config_text.h"
 
@@ -138,9 +139,12 @@ void check_state(const AgentConfig& config, ProblemList& problems) {
   }
 }
 
-bool is_loopback(std::string_view endpoint) {
+// In the sight of others: neither TLS nor this very machine.
+bool is_exposed(std::string_view endpoint) {
   const std::string_view host = endpoint.substr(endpoint.find("://") + 3);
-  return host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+  const bool loopback =
+      host.starts_with("127.") || host.starts_with("localhost") || host.starts_with("[::1]");
+  return !is_tls(endpoint) && !loopback;
 }
 
 void check_tls(const AgentConfig& config, ProblemList& problems) {
@@ -152,13 +156,14 @@ void check_tls(const AgentConfig& config, ProblemList& problems) {
         problems.warning(place, fmt::format("cannot read '{}': {}; requests will fail until it "
                                             "can be read",
                                             excerpt(*file), std::strerror(errno)));
-    if (destination.endpoint.starts_with("http://") && !is_loopback(destination.endpoint) &&
+    const std::vector<std::string>& urls = destination.endpoints;
+    if (std::any_of(urls.begin(), urls.end(), is_exposed) &&
         (!destination.auth.bearer.empty() || !destination.auth.username.empty()))
       problems.warning(
           place,
           "the credentials go in clear text over http://, where anybody on the way can "
           "read them; use https://");
-    if (!tls.verify && destination.endpoint.starts_with("https://"))
+    if (!tls.verify && std::any_of(urls.begin(), urls.end(), is_tls))
       problems.warning(place,
                        "tls_verify is off: anybody on the way can read and change the lines");
   }

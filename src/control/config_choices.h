@@ -56,6 +56,10 @@ constexpr auto choices(DeliveryOrder) {
   return std::to_array<Choice<DeliveryOrder>>(
       {{"parallel", DeliveryOrder::kParallel}, {"file", DeliveryOrder::kFile}});
 }
+constexpr auto choices(EndpointBalance) {
+  return std::to_array<Choice<EndpointBalance>>(
+      {{"failover", EndpointBalance::kFailover}, {"spread", EndpointBalance::kSpread}});
+}
 constexpr auto choices(HttpVersion) {
   return std::to_array<Choice<HttpVersion>>(
       {{"auto", HttpVersion::kAuto}, {"1.1", HttpVersion::kHttp1}, {"2", HttpVersion::kHttp2}});

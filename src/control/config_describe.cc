@@ -47,7 +47,8 @@ template <class E>
 requires std::is_enum_v<E> std::string written(const Option&, E value) {
   return std::string(word_of(value));
 }
-std::string written(const Option&, const std::vector<std::string>& values) {
+std::string written(const Option& option, const std::vector<std::string>& values) {
+  if (option.form == Form::kUrls && values.size() == 1) return yaml_scalar(values[0]);
   std::string text = "[";
   for (const std::string& value : values)
     text.append(text.size() > 1 ? ", " : "").append(yaml_scalar(value));
@@ -94,9 +95,10 @@ std::string type_of(const Option& option) {
   if constexpr (std::is_same_v<T, std::optional<ListenAddress>>) return "address | off";
   if constexpr (std::is_same_v<T, TextMap> || std::is_same_v<T, SecretMap>) return "map";
   if constexpr (std::is_same_v<T, std::vector<std::string>>)
-    return option.form == Form::kPatterns ? "list of patterns" : "list of names";
+    return option.form == Form::kUrls       ? "URL | list of URLs"
+           : option.form == Form::kPatterns ? "list of patterns"
+                                            : "list of names";
   if constexpr (std::is_same_v<T, std::string>) {
-    if (option.form == Form::kUrl) return "URL";
     return option.form == Form::kPath ? "path" : option.form == Form::kName ? "name" : "text";
   }
 }

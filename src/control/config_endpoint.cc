@@ -108,6 +108,16 @@ std::string endpoint_for_show(std::string_view text) {
   return std::string(text.substr(0, begin)) + "***" + std::string(text.substr(begin + at));
 }
 
+std::string endpoints_for_show(const std::vector<std::string>& urls) {
+  std::string text;
+  for (const std::string& url : urls) text.append(text.empty() ? "" : ", ").append(url);
+  return text;
+}
+
+bool is_tls(std::string_view url) {
+  return url.starts_with("https://");
+}
+
 Parsed<Endpoint> parse_endpoint(std::string_view text) {
   const auto bad = [](std::string why) { return Parsed<Endpoint>::bad(std::move(why)); };
   text = trimmed(text);

@@ -13,6 +13,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "control/config_values.h"
 
@@ -27,5 +28,9 @@ Parsed<Endpoint> parse_endpoint(std::string_view text);
 
 // The URL with its user and password as three stars, for messages about a wrong one.
 std::string endpoint_for_show(std::string_view text);
+
+// Of what was read: all in one line.
+std::string endpoints_for_show(const std::vector<std::string>& urls);
+bool is_tls(std::string_view url);
 
 }  // namespace sluice

@@ -32,6 +32,18 @@ bool is_map(const Option& option) {
   return option.name == "labels" || option.name == "headers";
 }
 
+// A comma in a URL is its own unless another URL follows.
+std::vector<std::string> split_urls(std::string_view text) {
+  std::vector<std::string> urls;
+  for (std::string& part : split(text, ',')) {
+    if (urls.empty() || part.find("://") != std::string::npos)
+      urls.push_back(std::move(part));
+    else
+      urls.back().append(",").append(part);
+  }
+  return urls;
+}
+
 RawItem pair_from(std::string_view part, bool header, const RawSetting& setting,
                   ProblemList& problems) {
   // "Name: value" is how people copy headers; '=' is how everything else is written.
@@ -58,7 +70,8 @@ RawSetting setting_from_text(const Option& option, std::string called, std::stri
   }
   const bool header = option.name == "headers";
   setting.shape = is_map(option) ? Shape::kMap : Shape::kList;
-  for (const std::string& part : split(text, header ? '\n' : ',')) {
+  const bool urls = option.form == Form::kUrls;
+  for (const std::string& part : urls ? split_urls(text) : split(text, header ? '\n' : ',')) {
     const std::string_view item = trimmed(part);
     if (item.empty()) continue;
     if (setting.shape == Shape::kList) {

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "control/config_choices.h"
+#include "control/config_endpoint.h"
 #include "control/config_settings.h"
 #include "control/config_text.h"
 #include "control/config_values.h"
@@ -111,8 +112,8 @@ std::string config_summary(const AgentConfig& config) {
   out += ") to " + names(config.destinations) + " (";
   for (const DestinationConfig& destination : config.destinations)
     out += fmt::format("{}{}: {}, {}, {}", &destination == &config.destinations.front() ? "" : "; ",
-                       destination.name, destination.endpoint, word_of(destination.framing),
-                       word_of(destination.compression));
+                       destination.name, endpoints_for_show(destination.endpoints),
+                       word_of(destination.framing), word_of(destination.compression));
   return out + fmt::format("), memory {}, state {}, admin {}", format_bytes(config.memory),
                            config.state_dir, format_address(config.admin));
 }

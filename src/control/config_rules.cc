@@ -147,16 +147,30 @@ void finish_routes(Assembly& assembly, ProblemList& problems) {
 }
 
 // The user and password of a URL become a header, unless the user gave that header.
-void finish_endpoint(PlacedDestination& destination) {
-  Parsed<Endpoint> endpoint = parse_endpoint(destination.record.endpoint);
-  if (!endpoint.ok()) return;  // reported where it was read
-  destination.record.endpoint = endpoint.value->url;
+void finish_endpoints(PlacedDestination& destination, ProblemList& problems) {
+  std::string authorization;
+  std::set<std::string> seen;
+  for (std::string& url : destination.record.endpoints) {
+    Parsed<Endpoint> endpoint = parse_endpoint(url);
+    if (!endpoint.ok()) return;  // reported where it was read
+    url = endpoint.value->url;
+    if (!seen.insert(url).second)
+      problems.error(destination.of("endpoint"),
+                     fmt::format("destination '{}' has the endpoint '{}' twice; leave one out",
+                                 destination.record.name, excerpt(url)));
+    const std::string& own = endpoint.value->authorization;
+    if (!own.empty() && !authorization.empty() && own != authorization)
+      problems.error(destination.of("endpoint"),
+                     fmt::format("the endpoints of destination '{}' have different users, and "
+                                 "a destination has one; give it once, as username and password",
+                                 destination.record.name));
+    if (!own.empty()) authorization = own;
+  }
   std::map<std::string, Secret>& headers = destination.record.headers;
   const bool given = std::any_of(headers.begin(), headers.end(), [](const auto& header) {
     return edit_distance(header.first, "Authorization") == 0;
   });
-  if (!endpoint.value->authorization.empty() && !given)
-    headers.emplace("Authorization", Secret(endpoint.value->authorization));
+  if (!authorization.empty() && !given) headers.emplace("Authorization", Secret(authorization));
 }
 
 // Container runtimes write UTF-8 whatever the container says.
@@ -194,7 +208,9 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                    fmt::format("tls_cert and tls_key go together; {} is missing in destination "
                                "'{}'",
                                cert ? "tls_key" : "tls_cert", it.name));
-  const bool clear = placed.sets("endpoint") && it.endpoint.starts_with("http://");
+  const bool clear =
+      placed.sets("endpoint") && std::all_of(it.endpoints.begin(), it.endpoints.end(),
+                                             [](const auto& url) { return !is_tls(url); });
   const bool other = !it.tls.ca_file.empty() || !it.tls.pin.empty() || !it.tls.server_name.empty();
   if (clear && (cert || key || other))
     problems.warning(placed.of("endpoint"),
@@ -219,7 +235,7 @@ bool has_authorization_header(const DestinationConfig& destination) {
       [](const auto& header) { return edit_distance(header.first, "Authorization") == 0; });
 }
 
-// After finish_endpoint(), which makes a header of what the URL says.
+// After finish_endpoints(), which makes a header of what the URL says.
 void check_credentials(const PlacedDestination& placed, ProblemList& problems) {
   const DestinationConfig& it = placed.record;
   const Authentication& auth = it.auth;
@@ -308,7 +324,7 @@ AgentConfig assembled(Assembly assembly, const Environment& environment, const C
   finish_routes(assembly, problems);
   for (const PlacedSource& source : assembly.sources) check_form(source, problems);
   for (PlacedDestination& destination : assembly.destinations) {
-    finish_endpoint(destination);
+    finish_endpoints(destination, problems);
     check_times(destination, problems);
     check_transport(destination, problems);
     check_credentials(destination, problems);

@@ -23,7 +23,7 @@ struct Reading {
   const Option& option() const { return *setting.option; }
 
   void refuse(const RawItem& item, std::string_view expected) const {
-    const bool url = option().form == Form::kUrl;
+    const bool url = option().form == Form::kUrls;
     const std::string shown = url ? endpoint_for_show(item.shown) : item.shown;
     problems.error(item.place, fmt::format("'{}' is not valid for {}: {}", excerpt(shown),
                                            setting.called, expected));
@@ -65,9 +65,7 @@ void read(const Reading& reading, std::string& out) {
   if (item == nullptr) return;
   const Form form = reading.option().form;
   std::string problem;
-  if (form == Form::kUrl) {
-    problem = parse_endpoint(item->text).expected;
-  } else if (form == Form::kName) {
+  if (form == Form::kName) {
     problem = name_problem(item->text);
   } else if (form == Form::kPath) {
     problem = path_problem(item->text);
@@ -192,18 +190,26 @@ void read(const Reading& reading, E& out) {
   reading.refuse(*item, expected);
 }
 
+std::string item_problem(Form form, std::string_view text) {
+  if (form == Form::kUrls) return parse_endpoint(text).expected;
+  return form == Form::kPatterns ? path_problem(text) : name_problem(text);
+}
+
 void read(const Reading& reading, std::vector<std::string>& out) {
   const RawSetting& setting = reading.setting;
   if (setting.shape == Shape::kMap)
     return reading.problems.error(setting.place, setting.called + " takes a list, not a map");
-  const bool patterns = reading.option().form == Form::kPatterns;
   // An empty list of exclusions is meant; anything else that is empty follows or reaches nothing.
   if (setting.items.empty() && reading.option().name != "exclude")
     return reading.problems.error(
         setting.place, setting.called + " is empty; give at least one, or leave the setting out");
+  if (static_cast<int64_t>(setting.items.size()) > reading.option().max)
+    return reading.problems.error(setting.place,
+                                  fmt::format("{} has {} entries; the most is {}", setting.called,
+                                              setting.items.size(), reading.option().max));
   std::vector<std::string> items;
   for (const RawItem& item : setting.items) {
-    const std::string problem = patterns ? path_problem(item.text) : name_problem(item.text);
+    const std::string problem = item_problem(reading.option().form, item.text);
     if (problem.empty())
       items.push_back(item.text);
     else

@@ -21,7 +21,7 @@ TEST(ConfigLoad, WithoutAnythingFollowsVarLogToTheReceiver) {
   ASSERT_EQ(outcome.config.destinations.size(), 1U);
   EXPECT_EQ(outcome.config.sources[0].paths, Paths{"/var/log/*.log"});
   EXPECT_EQ(outcome.config.sources[0].destinations, Paths{"default"});
-  EXPECT_EQ(outcome.config.destinations[0].endpoint, "http://127.0.0.1:8080/ingest");
+  EXPECT_EQ(outcome.config.destinations[0].endpoints.at(0), "http://127.0.0.1:8080/ingest");
   EXPECT_EQ(outcome.config.host, "web-1");
   EXPECT_EQ(outcome.config.state_dir, "/home/ann/.local/state/sluice");
 }
@@ -33,7 +33,7 @@ TEST(ConfigLoad, TakesTheFlagsThatPeopleKnow) {
                     "-batch", "100", "-workers", "4"});
   ASSERT_TRUE(outcome.ok()) << format_problems(outcome.problems);
   EXPECT_EQ(outcome.config.sources[0].paths, Paths{"/var/log/myapp/*.log"});
-  EXPECT_EQ(outcome.config.destinations[0].endpoint, "http://host:8080/ingest");
+  EXPECT_EQ(outcome.config.destinations[0].endpoints.at(0), "http://host:8080/ingest");
   EXPECT_EQ(outcome.config.destinations[0].batch, Lines(100));
   EXPECT_EQ(outcome.config.destinations[0].workers, 4);
 }

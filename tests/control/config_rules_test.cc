@@ -49,7 +49,7 @@ TEST(Precedence, WarnsOfAFlagThatDoesNothing) {
   EXPECT_EQ(format_problems(outcome.problems),
             "command line: warning: -endpoint has no effect: every destination of the file sets "
             "'endpoint' itself\n");
-  EXPECT_EQ(outcome.config.destinations[0].endpoint, "http://a/");
+  EXPECT_EQ(outcome.config.destinations[0].endpoints.at(0), "http://a/");
 }
 
 TEST(Precedence, OfFilesIsTheirOrder) {
@@ -143,7 +143,7 @@ TEST(Rules, MoveUserAndPasswordOutOfTheEndpoint) {
   ConfigMachine machine;
   const ConfigOutcome outcome = machine.load({"-endpoint", "https://ann:p%40ss@h:8080/i"});
   ASSERT_TRUE(outcome.ok()) << format_problems(outcome.problems);
-  EXPECT_EQ(outcome.config.destinations[0].endpoint, "https://h:8080/i");
+  EXPECT_EQ(outcome.config.destinations[0].endpoints.at(0), "https://h:8080/i");
   EXPECT_EQ(outcome.config.destinations[0].headers.at("Authorization").reveal(),
             "Basic YW5uOnBAc3M=");  // ann:p@ss
   const ConfigOutcome given =
