@@ -8,7 +8,7 @@
 // Owns:    the temporary file; removes it.
 // Thread:  one.
 // Fails:   exit code 1 with the failed call; 2 for wrong arguments.
-// Why so:  see limit_loop.h; the same corpora and the same loop stand beside every published
+// Why so:  see measure/raw_loop.h; the same corpora and the same loop stand beside every published
 //          number.
 #include <fmt/format.h>
 #include <stdlib.h>
@@ -21,7 +21,8 @@
 #include <vector>
 
 #include "corpus.h"
-#include "limit_loop.h"
+#include "flow/compress/codecs.h"
+#include "measure/raw_loop.h"
 
 #define HWY_WANT_AVX3_DL 1
 #include <hwy/highway.h>
@@ -37,9 +38,55 @@ struct Arguments {
   std::string generate;
   std::string simd;
   size_t corpus_bytes = 64 << 20;
-  LimitOptions limit;
+  size_t body_bytes = 512 << 10;
+  double seconds = 3;  // of CPU time per row
   bool json = false;
 };
+
+// A row of the table: where the loop ends, and with which codec.
+struct Codec {
+  LoopStage last = LoopStage::kCompress;
+  std::unique_ptr<Compressor> compressor;
+};
+
+Result<Codec> make_codec(const std::string& name) {
+  if (name == "read") return Codec{LoopStage::kRead, nullptr};
+  if (name == "scan") return Codec{LoopStage::kScan, nullptr};
+  if (name == "none") return Codec{LoopStage::kEncode, nullptr};
+  const size_t dash = name.find('-');
+  const int level = dash == std::string::npos ? 1 : std::atoi(name.c_str() + dash + 1);
+  const std::string_view family = std::string_view(name).substr(0, dash);
+  Result<std::unique_ptr<Compressor>> made = Error{Errc::kInvalid, 0, "unknown codec"};
+  if (family == "libdeflate") made = make_deflate(level);
+  if (family == "log") made = make_log_deflate();
+  if (family == "igzip") made = make_igzip(level);
+  if (family == "zstd") made = make_zstd(level);
+  if (!made.ok()) return made.error();
+  return Codec{LoopStage::kCompress, std::move(made).value()};
+}
+
+// What this build can run.
+std::vector<std::string> all_codecs() {
+  std::vector<std::string> names;
+  for (const char* name :
+       {"libdeflate-1", "libdeflate-6", "log", "igzip-1", "zstd-1", "none", "scan", "read"}) {
+    if (make_codec(name).ok()) names.emplace_back(name);
+  }
+  return names;
+}
+
+Result<LoopFigures> run_loop(const Arguments& arguments, const std::string& file,
+                             const std::string& name) {
+  Result<Codec> codec = make_codec(name);
+  if (!codec.ok()) return codec.error();
+  LoopSettings settings;
+  settings.file = file;
+  settings.body_bytes = arguments.body_bytes;
+  settings.last = codec->last;
+  auto loop = RawLoop::create(std::move(settings), std::move(codec->compressor));
+  if (!loop.ok()) return loop.error();
+  return (*loop)->run(LoopTime{.cpu_seconds = arguments.seconds});
+}
 
 // A corpus as a file with no name left behind.
 class CorpusFile {
@@ -88,7 +135,7 @@ std::string chosen_simd() {
 }
 
 void print_row(const Arguments& arguments, std::string_view corpus, const std::string& codec,
-               const LimitFigures& f) {
+               const LoopFigures& f) {
   const auto raw = static_cast<double>(f.raw_bytes);
   const double line_bytes = f.lines == 0 ? 0 : raw / static_cast<double>(f.lines);
   const double lines_per_second = static_cast<double>(f.lines) / f.cpu_seconds;
@@ -100,7 +147,7 @@ void print_row(const Arguments& arguments, std::string_view corpus, const std::s
         "\"raw_mb_per_cpu_second\":{:.2f},\"lines_per_cpu_second\":{:.0f},\"line_bytes\":{:.1f},"
         "\"wire_per_raw\":{:.4f},\"encoded_per_raw\":{:.3f},\"raw_bytes\":{},\"bodies\":{},"
         "\"cpu_seconds\":{:.4f},\"wall_seconds\":{:.4f}}}\n",
-        corpus, codec, chosen_simd(), arguments.limit.body_bytes, f.raw_mb_per_cpu_second(),
+        corpus, codec, chosen_simd(), arguments.body_bytes, f.raw_mb_per_cpu_second(),
         lines_per_second, line_bytes, wire, inflation, f.raw_bytes, f.bodies, f.cpu_seconds,
         f.wall_seconds);
   } else {
@@ -112,10 +159,7 @@ void print_row(const Arguments& arguments, std::string_view corpus, const std::s
 
 bool run_file(const Arguments& arguments, std::string_view corpus, const std::string& file) {
   for (const std::string& codec : arguments.codecs) {
-    LimitOptions options = arguments.limit;
-    options.file = file;
-    options.codec = codec;
-    const Result<LimitFigures> figures = run_limit(options);
+    const Result<LoopFigures> figures = run_loop(arguments, file, codec);
     if (!figures.ok()) {
       fmt::print(stderr, "sluice-limit: {}: {}: {}\n", file, codec, figures.error().message());
       return false;
@@ -138,7 +182,7 @@ int run(const Arguments& arguments) {
   if (!arguments.simd.empty() && !restrict_simd(arguments.simd)) return 2;
   if (!arguments.json) {
     fmt::print("one core, {}, bodies of {} KiB before compression\n", chosen_simd(),
-               arguments.limit.body_bytes >> 10);
+               arguments.body_bytes >> 10);
     fmt::print("{:<8} {:<13} {:>10} {:>12} {:>8} {:>9} {:>9}\n", "corpus", "codec", "raw MB/s",
                "lines/s", "B/line", "wire/raw", "json/raw");
   }
@@ -170,9 +214,9 @@ int main(int argc, char** argv) {
   app.add_option("--corpus", arguments.corpora, "nginx, json, short")->check(shapes);
   app.add_option("--codec", arguments.codecs,
                  "log, libdeflate-N, igzip-N, zstd-N, none, scan, read; default: a choice of them");
-  app.add_option("--seconds", arguments.limit.seconds, "CPU seconds per row")
+  app.add_option("--seconds", arguments.seconds, "CPU seconds per row")
       ->check(CLI::Range(0.001, 3600.0));
-  app.add_option("--body-bytes", arguments.limit.body_bytes, "Bytes of a body before compression")
+  app.add_option("--body-bytes", arguments.body_bytes, "Bytes of a body before compression")
       ->check(CLI::Range(size_t{1}, size_t{256} << 20));
   app.add_option("--corpus-bytes", arguments.corpus_bytes, "Bytes of a built-in corpus");
   app.add_option("--simd", arguments.simd, "Only this instruction set: AVX3_DL, AVX3, AVX2, ...");
@@ -181,7 +225,7 @@ int main(int argc, char** argv) {
   app.add_flag("--json", arguments.json, "One JSON object per row");
   CLI11_PARSE(app, argc, argv);
   if (!arguments.generate.empty()) return generate(arguments);
-  if (arguments.codecs.empty()) arguments.codecs = limit_codecs();
+  if (arguments.codecs.empty()) arguments.codecs = all_codecs();
   if (arguments.files.empty() && arguments.corpora.empty()) {
     for (const CorpusShape shape : kCorpusShapes) {
       arguments.corpora.emplace_back(name_of(shape));

@@ -14,7 +14,6 @@
 #include <fmt/format.h>
 #include <sched.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -23,9 +22,9 @@
 #include <string>
 #include <vector>
 
-#include "platform/curl_wire.h"
+#include "measure/raw_loop.h"
+#include "measure/send_loop.h"
 #include "platform/io_probe.h"
-#include "platform/system_clock.h"
 #include "servers/h2_peer.h"
 #include "servers/raw_peer.h"
 #include "servers/test_pki.h"
@@ -43,12 +42,6 @@ struct Arguments {
   size_t window = 4;
   int cpu = -1;
 };
-
-double thread_cpu_seconds() {
-  timespec at{};
-  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &at);
-  return static_cast<double>(at.tv_sec) + static_cast<double>(at.tv_nsec) * 1e-9;
-}
 
 double median(std::vector<double> values) {
   std::sort(values.begin(), values.end());
@@ -168,12 +161,12 @@ struct BareHandle {
 // CPU seconds for `count` bodies, one after the other. Negative if a request failed.
 double bare_run(const std::string& mode, const Sinks& sinks, const Parcel& parcel, size_t count) {
   BareHandle handle(mode, sinks, parcel);
-  const double before = thread_cpu_seconds();
+  const double before = seconds_of_thread_cpu();
   for (size_t i = 0; i < count; ++i) {
     handle.prepare(i);
     if (curl_easy_perform(handle.easy) != CURLE_OK) return -1;
   }
-  return thread_cpu_seconds() - before;
+  return seconds_of_thread_cpu() - before;
 }
 
 // The same with `window` handles at once, in the loop of libcurl's own examples. HTTP/1.1 only:
@@ -186,7 +179,7 @@ double bare_multi_run(const std::string& mode, const Sinks& sinks, const Parcel&
     handles.push_back(std::make_unique<BareHandle>(mode, sinks, parcel));
     curl_multi_add_handle(multi, handles.back()->easy);
   }
-  const double before = thread_cpu_seconds();
+  const double before = seconds_of_thread_cpu();
   size_t sent = window;
   size_t answered = 0;
   bool ok = true;
@@ -203,7 +196,7 @@ double bare_multi_run(const std::string& mode, const Sinks& sinks, const Parcel&
     }
     if (answered < count) curl_multi_poll(multi, nullptr, 0, 1000, nullptr);
   }
-  const double spent = thread_cpu_seconds() - before;
+  const double spent = seconds_of_thread_cpu() - before;
   for (const auto& handle : handles) curl_multi_remove_handle(multi, handle->easy);
   handles.clear();
   curl_multi_cleanup(multi);
@@ -213,36 +206,15 @@ double bare_multi_run(const std::string& mode, const Sinks& sinks, const Parcel&
 // The same through CurlWire on the shipped loop, `window` requests in flight.
 double wire_run(const std::string& mode, const Sinks& sinks, const Parcel& parcel, size_t count,
                 size_t window, LoopIo& io) {
-  SystemClock clock;
   CurlWireSettings settings;
   settings.endpoint = sinks.url(mode);
   settings.http_version = mode == "h2c" ? HttpVersion::kHttp2 : HttpVersion::kAuto;
   settings.tls.ca_file = sinks.ca_file();
   settings.window = window;
-  auto made = CurlWire::create(settings, io, clock);
-  if (!made) return -1;
-  CurlWire& wire = **made;
-  const double before = thread_cpu_seconds();
-  size_t sent = 0;
-  size_t answered = 0;
-  bool ok = true;
-  while (answered < count && ok) {
-    while (sent < count && sent - answered < window) {
-      wire.send(parcel, ++sent, clock.mono());
-    }
-    const MonoTime next = wire.turn(clock.mono());
-    std::array<WireAnswer, 8> answers;
-    const size_t reaped = wire.reap(answers);
-    for (size_t i = 0; i < reaped; ++i) {
-      if (answers[i].status == 200) continue;
-      fmt::print(stderr, "send_bench: {}: {}\n", mode, answers[i].text_view());
-      ok = false;
-    }
-    answered += reaped;
-    if (reaped == 0) io.wait(next);
-  }
-  const double spent = thread_cpu_seconds() - before;
-  return ok ? spent : -1;
+  const auto sent = send_bodies(settings, parcel, SendTime{.requests = count}, io);
+  if (const auto* figures = std::get_if<SendFigures>(&sent)) return figures->cpu_seconds;
+  fmt::print(stderr, "send_bench: {}: {}\n", mode, std::get<std::string>(sent));
+  return -1;
 }
 
 int measure(const Arguments& arguments) {

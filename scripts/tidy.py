@@ -54,7 +54,7 @@ def include_problem(parts, kind, target):
         return None
     room = parts[1]
     first = target.split("/")[0]
-    planes = {"flow", "platform", "control", "receive", "agent"}
+    planes = {"flow", "platform", "control", "receive", "measure", "agent"}
     if room == "flow":
         if first in planes - {"flow"}:
             return f"flow does not know {first}"
@@ -71,6 +71,8 @@ def include_problem(parts, kind, target):
         return None
     if room in {"platform", "control", "receive"} and first in planes - {room}:
         return f"{room} does not know {first}"
+    if room == "measure" and first == "agent":
+        return "measure is handed what the agent knows"
     return None
 
 
