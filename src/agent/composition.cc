@@ -293,4 +293,10 @@ std::string memory_refusal(const AgentConfig& config) {
   return make_memory_plan(plan_input(config, choose_shards(config))).refusal;
 }
 
+std::optional<Bytes> planned_memory(const AgentConfig& config) {
+  const MemoryPlanOutcome outcome = make_memory_plan(plan_input(config, choose_shards(config)));
+  if (!outcome.plan) return std::nullopt;
+  return outcome.plan->total();
+}
+
 }  // namespace sluice

@@ -15,6 +15,7 @@
 
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -95,5 +96,7 @@ std::variant<std::unique_ptr<Composition>, std::string> compose(const AgentConfi
 // Whether these shards and destinations fit into `memory`; a sentence with the least that would do.
 // Used by `sluice check` too.
 std::string memory_refusal(const AgentConfig& config);
+// What the plan of memory adds up to; nothing when it is refused.
+std::optional<Bytes> planned_memory(const AgentConfig& config);
 
 }  // namespace sluice

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "agent/audit.h"
+#include "agent/bench.h"
 #include "agent/check.h"
 #include "agent/dlq.h"
 #include "agent/run.h"
@@ -25,6 +26,8 @@ Other commands:
   sluice audit      proves that every byte is delivered, or says what is not
   sluice dlq        shows and replays lines that a destination refused
   sluice explain    says whether a path is followed, or why not
+  sluice bench      measures what a core of this host can do with these flags and lines
+  sluice tune       tries flags on this host and recommends some
   sluice receive    takes lines over HTTP: a small ingest server, and the agent's counterpart
   sluice generate   writes lines that can be verified at the other end
   sluice version    prints the version
@@ -50,12 +53,14 @@ int dispatch(std::span<char* const> args) {
   if (command == "audit") return sluice::audit_main(rest);
   if (command == "dlq") return sluice::dlq_main(rest);
   if (command == "explain") return sluice::explain_main(rest);
+  if (command == "bench") return sluice::bench_main(rest);
+  if (command == "tune") return sluice::tune_main(rest);
   if (command == "receive") return sluice::receive_main(rest);
   if (command == "generate") return sluice::generate_main(rest);
   std::fprintf(
       stderr,
       "sluice: there is no command '%.*s'; the commands are run, check, audit, dlq, explain, "
-      "receive, generate, version, help\n",
+      "bench, tune, receive, generate, version, help\n",
       static_cast<int>(command.size()), command.data());
   return kExitConfiguration;
 }

@@ -40,10 +40,14 @@ std::optional<int> answer_at_once(const ConfigOutcome& outcome) {
 int run_main(std::span<char* const> args) {
   ConfigOutcome outcome = load_config(args, Environment::of_process(), config_rules());
   if (const std::optional<int> code = answer_at_once(outcome)) return *code;
+  return run_agent(std::move(outcome.config), args);
+}
+
+int run_agent(AgentConfig config, std::span<char* const> args) {
   block_signals();
   // State and logs of the agent are nobody else's business.
   umask(0077);
-  return Service(args, std::move(outcome.config)).run();
+  return Service(args, std::move(config)).run();
 }
 
 }  // namespace sluice

@@ -12,8 +12,14 @@
 
 #include <span>
 
+#include "sluice/config.h"
+
 namespace sluice {
 
 int run_main(std::span<char* const> args);
+
+// An agent with this configuration until a signal ends it; the exit code. `args` are read again at
+// each SIGHUP.
+int run_agent(AgentConfig config, std::span<char* const> args);
 
 }  // namespace sluice
