@@ -72,6 +72,14 @@ int64_t Child::peak_resident_bytes() const {
   return 0;
 }
 
+void Child::stop(Duration patience, Interrupt& interrupt) {
+  constexpr Duration kLook{2'000'000};
+  if (pid_ > 0) ::kill(pid_, SIGTERM);
+  for (Duration waited; lives() && waited < patience; waited += kLook)
+    if (interrupt.pause(kLook)) break;
+  end();
+}
+
 void Child::end() {
   if (pid_ <= 0) return;
   ::kill(pid_, SIGKILL);

@@ -38,6 +38,8 @@ class Child {
   double cpu_seconds();
   // The most memory that it ever had resident, in bytes; 0 when it has ended.
   int64_t peak_resident_bytes() const;
+  // Asks it to end, gives it so long, then ends it.
+  void stop(Duration patience, Interrupt& interrupt);
   // At once, without asking.
   void end();
 

@@ -19,6 +19,9 @@ namespace sluice {
 namespace {
 
 constexpr double kStartSecondsMax = 20;
+// How long the agent may finish its requests to a service, and then itself.
+constexpr Duration kDrainPatience{1'000'000'000};
+constexpr Duration kStopPatience{2'000'000'000};
 // A service that has not taken one request after so long is not measured, but broken.
 constexpr double kFirstAckSecondsMax = 15;
 constexpr double kLooksPerWindow = 8;
@@ -82,8 +85,10 @@ class Trial {
         is_over(*first) ? first
                         : wait_for(subject_.window_seconds + kFirstAckSecondsMax, step_, is_over);
     if (!last) return failure("the agent of a trial ended");
+    const int64_t resident = agent_.peak_resident_bytes();
+    if (subject_.real) agent_.stop(kStopPatience, interrupt_);
     const bool short_run = last->at - first->at < subject_.window_seconds * kShareMin;
-    return figures(short_run ? *begun : *first, *last);
+    return figures(short_run ? *begun : *first, *last, resident);
   }
 
  private:
@@ -115,14 +120,15 @@ class Trial {
     return look;
   }
 
-  std::variant<TrialFigures, std::string> figures(const Look& first, const Look& last) {
+  std::variant<TrialFigures, std::string> figures(const Look& first, const Look& last,
+                                                  int64_t resident) {
     const double bytes = last.acked - first.acked;
     if (bytes <= 0 || last.sent_raw <= 0) return failure("the destination takes no more");
     TrialFigures figures;
     figures.mb_per_s = bytes / 1e6 / (last.at - first.at);
     figures.cpu_s_per_gb = (last.cpu - first.cpu) / bytes * 1e9;
     figures.wire_per_raw = last.sent_body / last.sent_raw;
-    figures.rss_mib = static_cast<double>(agent_.peak_resident_bytes()) / 1048576;
+    figures.rss_mib = static_cast<double>(resident) / 1048576;
     return figures;
   }
 
@@ -171,6 +177,7 @@ AgentConfig trial_config(const TrialSubject& subject, const TuneSettings& settin
   destination.workers = settings.workers;
   config.shards = settings.shards;
   config.state_dir = state_dir;
+  config.shutdown_timeout = kDrainPatience;
   config.admin = ListenAddress{"127.0.0.1", admin_port};
   config.log_level = LogLevel::kWarning;
   config.log_format = LogFormat::kText;

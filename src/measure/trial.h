@@ -6,7 +6,8 @@
 // Owns:    the agent's process and its state directory, which is gone afterwards.
 // Thread:  one; waits for the time of the trial.
 // Limits:  measured from the first acknowledgements for `window` seconds or to the end of the log,
-//          whichever comes first; the agent is then killed, for nobody needs what it still holds.
+//          whichever comes first; the agent is then killed, for nobody needs what it still holds. A
+//          service is spared that: there the agent may finish its requests, for a second.
 // Fails:   with a sentence: the agent did not start, or the destination took nothing.
 // Why so:  everything that an agent costs is in it: threads, checkpoints, the answers of the
 //          destination. Its own admin port says how far it is, eight times per trial, which costs

@@ -70,6 +70,36 @@ TEST_F(ChildTest, IsEndedWithItsOwner) {
   EXPECT_NE(::kill(pid, 0), 0);
 }
 
+TEST_F(ChildTest, IsAskedToEndAndThenEnded) {
+  // Blocked, SIGTERM waits until it is asked for.
+  const auto wait_for_term = [] {
+    sigset_t term;
+    sigemptyset(&term);
+    sigaddset(&term, SIGTERM);
+    pthread_sigmask(SIG_BLOCK, &term, nullptr);
+    std::fputs("ready\n", stderr);
+    int signal = 0;
+    sigwait(&term, &signal);
+    std::fputs("asked\n", stderr);
+    return 0;
+  };
+  Child polite = start(wait_for_term);
+  ASSERT_TRUE(wait_until([&] { return last_line_of(log_file()) == "ready"; }));
+  polite.stop(Duration(60'000'000'000), interrupt_);
+  EXPECT_FALSE(polite.lives());
+  EXPECT_EQ(last_line_of(log_file()), "asked");
+
+  Child deaf = start([] {
+    ::signal(SIGTERM, SIG_IGN);
+    std::fputs("deaf\n", stderr);
+    for (;;) ::pause();
+    return 0;
+  });
+  ASSERT_TRUE(wait_until([&] { return last_line_of(log_file()) == "deaf"; }));
+  deaf.stop(Duration(10'000'000), interrupt_);
+  EXPECT_FALSE(deaf.lives());
+}
+
 TEST_F(ChildTest, ASignalEndsAPauseAndIsRemembered) {
   EXPECT_FALSE(interrupt_.came());
   ::kill(::getpid(), SIGTERM);
