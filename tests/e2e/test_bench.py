@@ -5,6 +5,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import sys
 import time
 import unittest
 import xml.etree.ElementTree
@@ -13,6 +14,8 @@ import world
 from world import Inbox, Process, World, is_sanitized, wait_until
 
 PATIENCE_S = 3 * world.PATIENCE_S
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+SVG = "{http://www.w3.org/2000/svg}"
 
 
 class Measuring(World):
@@ -32,6 +35,15 @@ class Measuring(World):
     @staticmethod
     def plain_environment():
         return {name: value for name, value in os.environ.items() if not name.startswith("SLUICE_")}
+
+    def draw(self, figures):
+        """The charts that `scripts/bench plot` makes of these figures."""
+        page = self.dir / "figures.json"
+        page.write_text(json.dumps(figures))
+        charts = self.dir / "charts"
+        subprocess.run([sys.executable, ROOT / "bench/plot.py", page, "--out", charts], check=True,
+                       capture_output=True, timeout=PATIENCE_S)
+        return {path.stem: xml.etree.ElementTree.parse(path).getroot() for path in charts.iterdir()}
 
     def check_accepts(self, *flags):
         done = subprocess.run([world.SLUICE, "check", *map(str, flags)], capture_output=True,
@@ -54,6 +66,10 @@ class Measuring(World):
         self.assertGreater(plain["wire_per_raw"], 1, "records are longer than lines")
         self.assertLess(best["wire_per_raw"], 0.5)
         self.assertEqual([row["shards"] for row in figures["shards"]][0], 1)
+        charts = self.draw(figures)
+        self.assertEqual(set(charts), {"figures-bench-stages", "figures-bench-flags"})
+        bars = list(charts["figures-bench-stages"].iter(SVG + "rect"))
+        self.assertEqual(len(bars), 1 + len(figures["stages"]), "a background and a bar per stage")
         text = self.measure("bench", "--seconds", "0.5", "-level", "6", "--quiet")
         self.assertRegex(text, r"Ceiling of one core with -level 6 .*\n  [\d.]+ MB/s")
 
@@ -82,8 +98,9 @@ class Measuring(World):
         config.write_text(figures["yaml"])
         self.check_accepts("-c", config)
         chart = xml.etree.ElementTree.parse(plot).getroot()
-        bars = [bar for bar in chart.iter("{http://www.w3.org/2000/svg}rect") if bar.get("class")]
+        bars = [bar for bar in chart.iter(SVG + "rect") if bar.get("class")]
         self.assertEqual(len(bars), 4 * sum(len(step["candidates"]) for step in tried))
+        self.assertEqual(set(self.draw(figures)), {"figures-tune"})
         if not is_sanitized():
             self.assertLess(figures["seconds"], 15)
 
@@ -129,7 +146,7 @@ class Measuring(World):
         self.assertRegex(self.ends(1, "bench", "--sample", self.dir / "none.log"), "none.log")
 
     def test_the_page_holds_the_help(self):
-        page = (pathlib.Path(__file__).resolve().parents[2] / "docs/performance.md").read_text()
+        page = (ROOT / "docs/performance.md").read_text()
         for command in ("bench", "tune"):
             text = self.measure(command, "--help")
             self.assertIn(text.strip(), page, f"docs/performance.md holds `sluice {command} --help`")
