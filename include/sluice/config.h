@@ -66,6 +66,12 @@ enum class EndpointBalance : uint8_t { kFailover, kSpread };
 enum class HttpVersion : uint8_t { kAuto, kHttp1, kHttp2 };
 enum class TlsVersion : uint8_t { k12, k13 };
 enum class IoBackend : uint8_t { kAuto, kUring, kPread };
+// Whose symbolic links lead to files that are followed.
+enum class FollowLinks : uint8_t {
+  kTrusted,  // root's, the agent's own, and those of who owns what they lead to
+  kAll,
+  kNone,
+};
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarning, kError, kOff };
 enum class LogFormat : uint8_t { kText, kJson };
 enum class ProgressMode : uint8_t { kAuto, kOn, kOff };
@@ -166,6 +172,9 @@ struct Authentication {
   // Signs each request: HMAC-SHA256 over time and body, in a header of its own.
   Secret sign_key;
   std::string sign_header = "X-Signature";
+  // For the proxy on the way; not seen by the destination.
+  std::string proxy_username;
+  Secret proxy_password;
 };
 
 // A service that takes lines, and how hard it may be pushed.
@@ -262,6 +271,11 @@ struct DestinationConfig {
 
   // kAuto: HTTP/2 where TLS negotiates it, else HTTP/1.1.
   HttpVersion http_version = HttpVersion::kAuto;
+
+  // http://, https://, socks5:// or socks5h://HOST:PORT; "off"; empty: as the environment says.
+  // `no_proxy` names hosts that are reached without, as curl's variable does.
+  std::string proxy;
+  std::string no_proxy;
 };
 
 struct AgentConfig {
@@ -290,6 +304,10 @@ struct AgentConfig {
 
   // How files are read. kAuto probes for io_uring and falls back to pread; both behave alike.
   IoBackend io = IoBackend::kAuto;
+
+  // Which symbolic links are followed. kAll trusts everybody who may make one in a directory that
+  // a pattern leads through.
+  FollowLinks follow_links = FollowLinks::kTrusted;
 
   // Where /metrics and /health answer; nothing: no admin port.
   std::optional<ListenAddress> admin = ListenAddress{"127.0.0.1", 9686};

@@ -85,7 +85,7 @@ std::optional<AuditReport> audit_of_store(const AgentConfig& config, std::string
   if (!stored->set_aside.empty())
     note("the checkpoint store is damaged; only rows that can be read are shown");
   SystemClock clock;
-  SystemDisk disk;
+  SystemDisk disk(config.follow_links);
   return offline_audit(config, std::move(stored).value(), disk, clock.wall());
 }
 

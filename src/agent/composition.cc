@@ -279,7 +279,7 @@ class Composer {
   const AgentConfig& config_;
   EventLog& log_;
   StateLock* kept_;
-  std::unique_ptr<Composition> made_ = std::make_unique<Composition>();
+  std::unique_ptr<Composition> made_ = std::make_unique<Composition>(config_.follow_links);
 };
 
 }  // namespace

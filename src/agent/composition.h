@@ -48,6 +48,8 @@ struct StateLock {
 };
 
 struct Composition {
+  explicit Composition(FollowLinks follow) : disk(follow) {}
+
   // How many shards, and what they may hold.
   int32_t shards = 1;
   MemoryPlan plan;

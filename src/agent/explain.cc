@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "agent/path_rule.h"
+#include "platform/linked_path.h"
 
 namespace sluice {
 namespace {
@@ -42,7 +43,7 @@ std::vector<std::string> directories_above(const std::string& path) {
 // What the disk shows of a path.
 class Look {
  public:
-  explicit Look(const std::string& path) : path_(path) {
+  Look(const std::string& path, FollowLinks follow) : path_(path) {
     for (const std::string& directory : directories_above(path)) {
       struct stat found {};
       if (::lstat(directory.c_str(), &found) == 0 && S_ISLNK(found.st_mode))
@@ -50,6 +51,12 @@ class Look {
     }
     there_ = ::stat(path.c_str(), &stat_) == 0;
     error_ = there_ ? 0 : errno;
+    if (!there_ || !S_ISREG(stat_.st_mode)) return;
+    constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+    const Result<int> opened = open_linked(path, kFlags, follow);
+    if (opened) ::close(*opened);
+    untrusted_ = !opened && opened.error().sys_errno == ELOOP;
+    if (untrusted_) there_ = false;  // what lies behind the link is nobody's business
   }
 
   const std::vector<std::string>& links() const { return links_; }
@@ -58,6 +65,9 @@ class Look {
 
   // Why it cannot be followed; empty: it can.
   std::string obstacle() const {
+    if (untrusted_)
+      return "a symbolic link on the way belongs to somebody who does not own what it leads to; "
+             "see follow_links";
     if (!there_) return absence();
     if (!S_ISREG(stat_.st_mode))
       return fmt::format("it is {}; only regular files are followed", kind_of(stat_.st_mode));
@@ -103,6 +113,7 @@ class Look {
   std::vector<std::string> links_;
   struct stat stat_ {};
   bool there_ = false;
+  bool untrusted_ = false;
   int error_ = 0;
 };
 
@@ -182,7 +193,7 @@ Explanation explain_path(const AgentConfig& config, const std::string& path,
   explanation.live = report.live;
   const std::vector<PathRuling> rulings = rule_on(config, path);
   tell_rules(rulings, explanation);
-  const Look look(path);
+  const Look look(path, config.follow_links);
   add_lines(report, look, explanation);
   const auto wanting = std::find_if(rulings.begin(), rulings.end(),
                                     [](const PathRuling& ruling) { return ruling.wants(); });

@@ -5,7 +5,9 @@
 // Out:     an explanation: facts, the lines of the audit that concern the file, one verdict.
 // Owns:    nothing.
 // Thread:  any: the admin port's, or the command's.
-// Limits:  looks at the path and the directories above it, opens nothing.
+// Limits:  looks at the path and the directories above it; opens the file, and reads nothing of it,
+// to
+//          learn whether the links on the way are followed.
 // Fails:   cannot; what the disk refuses is a fact.
 // Why so:  a running agent answers with its own eyes, since rules and permissions are its own. Of
 //          paths that no rule wants it does not even say whether they exist: everybody on the

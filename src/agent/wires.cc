@@ -15,6 +15,8 @@ CurlWireSettings wire_settings(const DestinationConfig& destination, const std::
   wire.auth = destination.auth;
   wire.http_version = destination.http_version;
   wire.tls = destination.tls;
+  wire.proxy = destination.proxy;
+  wire.no_proxy = destination.no_proxy;
   wire.request_timeout = destination.request_timeout;
   wire.connect_timeout = destination.connect_timeout;
   wire.window = static_cast<size_t>(destination.most_workers());

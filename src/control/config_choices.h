@@ -71,6 +71,11 @@ constexpr auto choices(IoBackend) {
   return std::to_array<Choice<IoBackend>>(
       {{"auto", IoBackend::kAuto}, {"uring", IoBackend::kUring}, {"pread", IoBackend::kPread}});
 }
+constexpr auto choices(FollowLinks) {
+  return std::to_array<Choice<FollowLinks>>({{"trusted", FollowLinks::kTrusted},
+                                             {"all", FollowLinks::kAll},
+                                             {"none", FollowLinks::kNone}});
+}
 constexpr auto choices(LogLevel) {
   return std::to_array<Choice<LogLevel>>({{"debug", LogLevel::kDebug},
                                           {"info", LogLevel::kInfo},

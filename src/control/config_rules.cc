@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 #include <utility>
 
@@ -298,6 +299,43 @@ void check_server_name(const PlacedDestination& placed, ProblemList& problems) {
                     excerpt(name)));
 }
 
+// What libcurl would take for the name of a host, or not at all, is said here.
+void check_proxy(const PlacedDestination& placed, ProblemList& problems) {
+  const DestinationConfig& it = placed.record;
+  const std::string& proxy = it.proxy;
+  const bool none = proxy.empty() || proxy == "off";
+  if (!none) {
+    constexpr std::array<std::string_view, 4> kSchemes = {"http://", "https://", "socks5://",
+                                                          "socks5h://"};
+    const auto scheme = std::find_if(kSchemes.begin(), kSchemes.end(), [&](std::string_view each) {
+      return proxy.starts_with(each);
+    });
+    const bool good = scheme != kSchemes.end() && proxy.size() > scheme->size() &&
+                      proxy.find_first_of(" \t\r\n", 0) == std::string::npos;
+    if (!good)
+      problems.error(placed.of("proxy"),
+                     fmt::format("'{}' is not valid for proxy: expected http://, https://, "
+                                 "socks5:// or socks5h:// and HOST:PORT, or off",
+                                 proxy.find('@') == std::string::npos ? excerpt(proxy) : "..."));
+    else if (proxy.find('@') != std::string::npos)
+      problems.error(placed.of("proxy"),
+                     fmt::format("the proxy of destination '{}' holds credentials, and it is "
+                                 "shown; put them into proxy_username and proxy_password",
+                                 it.name));
+  }
+  const bool user = !it.auth.proxy_username.empty();
+  if (!it.auth.proxy_password.empty() && !user)
+    problems.error(placed.of("proxy-password"),
+                   fmt::format("destination '{}' has a proxy_password and no proxy_username; give "
+                               "one",
+                               it.name));
+  if (user && none)
+    problems.error(placed.of("proxy-username"),
+                   fmt::format("destination '{}' has credentials for a proxy and no proxy; set "
+                               "proxy (one of the environment has its own)",
+                               it.name));
+}
+
 // Stands in where no plan is asked: the bodies in flight, and one longest line while it is
 // assembled and encoded.
 std::optional<std::string> bodies_that_do_not_fit(const AgentConfig& config) {
@@ -330,6 +368,7 @@ AgentConfig assembled(Assembly assembly, const Environment& environment, const C
     check_credentials(destination, problems);
     check_pins(destination, problems);
     check_server_name(destination, problems);
+    check_proxy(destination, problems);
   }
   AgentConfig config = assembly.agent.record;
   for (PlacedSource& source : assembly.sources) config.sources.push_back(source.record);

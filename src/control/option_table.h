@@ -30,8 +30,9 @@ using SecretMap = std::map<std::string, Secret>;
 template <class Record, class... Types>
 using FieldOf = std::variant<Types Record::*...>;
 
-using AgentField = FieldOf<AgentConfig, std::string, Bytes, Duration, int32_t, bool, IoBackend,
-                           LogLevel, LogFormat, ProgressMode, std::optional<ListenAddress>>;
+using AgentField =
+    FieldOf<AgentConfig, std::string, Bytes, Duration, int32_t, bool, IoBackend, FollowLinks,
+            LogLevel, LogFormat, ProgressMode, std::optional<ListenAddress>>;
 using SourceField = FieldOf<SourceConfig, std::string, std::vector<std::string>, TextMap, Bytes,
                             StartFrom, CarriageReturn, LineFormat, TextEncoding>;
 using DestinationField =

@@ -218,6 +218,13 @@ void Steward::could_not_open(const std::string& path, const Error& error) {
     return;
   }
   world_.metrics.skipped_files.add();
+  if (error.code == Errc::kDenied && error.sys_errno == ELOOP) {
+    world_.log.event(Severity::kWarning, "file.untrusted_link:" + path,
+                     "the path leads through a symbolic link of somebody who does not own what it "
+                     "leads to, and is not followed; give both to one user, or set follow_links",
+                     {{"path", path}});
+    return;
+  }
   world_.log.event(Severity::kWarning, "file.unreadable:" + path,
                    "the file cannot be opened and is tried again from time to time; give the "
                    "agent's user read permission",

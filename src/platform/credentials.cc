@@ -178,6 +178,8 @@ Result<void> Credentials::set_up(const std::vector<std::pair<std::string, Secret
   if (!auth.bearer.empty()) bearer_.emplace(auth.bearer);
   username_ = auth.username;
   if (!auth.username.empty()) password_.emplace(auth.password);
+  proxy_username_ = auth.proxy_username;
+  if (!auth.proxy_username.empty()) proxy_password_.emplace(auth.proxy_password);
   if (!auth.sign_key.empty()) sign_key_.emplace(auth.sign_key);
   sign_header_ = auth.sign_header;
   return build();
@@ -188,7 +190,7 @@ void Credentials::refresh(MonoTime now) {
   look_at_ = now + kLookEvery;
   bool changed = false;
   for (Header& header : headers_) changed |= header.value.refresh();
-  for (std::optional<LiveSecret>* secret : {&bearer_, &password_, &sign_key_}) {
+  for (std::optional<LiveSecret>* secret : {&bearer_, &password_, &proxy_password_, &sign_key_}) {
     if (secret->has_value()) changed |= (*secret)->refresh();
   }
   // Without memory for the new list the old one goes on.
@@ -214,6 +216,10 @@ Result<void> Credentials::build() {
     good = good && list.append("Authorization: Basic " + pair);
     remember(pair);
     remember(password_->text());
+  }
+  if (proxy_password_) {
+    remember(base64(proxy_username_ + ":" + proxy_password_->text()));
+    remember(proxy_password_->text());
   }
   if (sign_key_) remember(sign_key_->text());
   if (!good) return Error{Errc::kExhausted, 0, "headers"};
@@ -252,7 +258,7 @@ void Credentials::write_signature(std::span<const std::byte> body, WallTime wall
 }
 
 void Credentials::after(WireAnswer& answer) {
-  if (answer.status == 401 || answer.status == 403) look_at_ = MonoTime();
+  if (answer.status == 401 || answer.status == 403 || answer.status == 407) look_at_ = MonoTime();
   const std::span<char> text(answer.text.data(), answer.text_view().size());
   for (const std::string& secret : known_) hide(text, secret);
 }

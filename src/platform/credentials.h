@@ -90,6 +90,9 @@ class Credentials {
   void refresh(MonoTime now);
   const std::shared_ptr<const HeaderList>& headers() const { return list_; }
   bool has_content_type() const { return has_content_type_; }
+  // Empty: none of our own.
+  const std::string& proxy_username() const { return proxy_username_; }
+  const std::string& proxy_password() const { return proxy_password_->text(); }
   bool signs() const { return sign_key_.has_value(); }
   // "NAME: t=SECONDS,v1=HEX" with its NUL: HMAC-SHA256 over "SECONDS." and the body.
   // REQUIRES: signs(); `line` has 256 bytes or more.
@@ -111,6 +114,8 @@ class Credentials {
   std::optional<LiveSecret> bearer_;
   std::string username_;
   std::optional<LiveSecret> password_;
+  std::string proxy_username_;
+  std::optional<LiveSecret> proxy_password_;
   std::optional<LiveSecret> sign_key_;
   std::string sign_header_;
 

@@ -49,6 +49,9 @@ struct CurlWireSettings {
   Authentication auth;
   HttpVersion http_version = HttpVersion::kAuto;
   TlsConfig tls;  // ca_file may be a directory of hashed certificates, too
+  // Of DestinationConfig.
+  std::string proxy;
+  std::string no_proxy;
   Duration request_timeout{30'000'000'000};
   Duration connect_timeout{5'000'000'000};
   // Requests between send() and reap(). Each place costs about 40 KiB, and 128 KiB once it was

@@ -43,6 +43,15 @@ int32_t final_status(CURL* easy) {
   return status >= 200 ? static_cast<int32_t>(status) : 0;
 }
 
+constexpr int32_t kProxyAsksForCredentials = 407;
+
+// What a proxy answered that was asked for a tunnel; 0: none was.
+int32_t tunnel_status(CURL* easy) {
+  long status = 0;
+  curl_easy_getinfo(easy, CURLINFO_HTTP_CONNECTCODE, &status);
+  return static_cast<int32_t>(status);
+}
+
 }  // namespace
 
 CurlRequest::~CurlRequest() {
@@ -94,6 +103,10 @@ void CurlRequest::fill(const Parcel& new_parcel, uint64_t parcel_ticket, MonoTim
   shared_headers_ = credentials.headers();
   headers_[used - 1].next = shared_headers_->get();
 
+  if (!credentials.proxy_username().empty()) {
+    curl_easy_setopt(easy, CURLOPT_PROXYUSERNAME, credentials.proxy_username().c_str());
+    curl_easy_setopt(easy, CURLOPT_PROXYPASSWORD, credentials.proxy_password().c_str());
+  }
   curl_easy_setopt(easy, CURLOPT_HTTPHEADER, headers_.data());
   curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, static_cast<curl_off_t>(body.size()));
   // Not copied. A null pointer would make libcurl ask for the body by its read callback.
@@ -140,7 +153,13 @@ void CurlRequest::conclude(CURLcode code, Clock& clock, MonoTime now) {
   const std::string_view said = words.data();
   const TransportFailure failure = transport_failure(code, starts > 0, said);
   if (failure != TransportFailure::kNone) {
-    return conclude(failure, said.empty() ? curl_easy_strerror(code) : said, now);
+    conclude(failure, said.empty() ? curl_easy_strerror(code) : said, now);
+    if (starts == 0 && tunnel_status(easy) == kProxyAsksForCredentials) {
+      // Nobody's third attempt makes them right: the one status of a proxy that a person must hear.
+      answer.failure = TransportFailure::kNone;
+      answer.status = kProxyAsksForCredentials;
+    }
+    return;
   }
   if (status_broken) {
     return conclude(TransportFailure::kProtocol, "the answer has no status line of HTTP", now);

@@ -29,6 +29,8 @@ constexpr long kTcpIdleSecondsBeforeProbe = 30;
 // Parsing the authorities of a system costs some 20 ms, too much for peers that end every
 // connection; a new authority is accepted this late at most.
 constexpr long kAuthoritiesKeptSeconds = 5;
+// A destination that moved is found this late at most. Only new connections ask.
+constexpr long kNamesKeptSeconds = 20;
 
 bool same_name(std::string_view a, std::string_view b) {
   return a.size() == b.size() && ::strncasecmp(a.data(), b.data(), a.size()) == 0;
@@ -75,6 +77,29 @@ void set_tls_options(CURL* easy, const TlsConfig& tls) {
   }
   if (!tls.cert_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLCERT, tls.cert_file.c_str());
   if (!tls.key_file.empty()) curl_easy_setopt(easy, CURLOPT_SSLKEY, tls.key_file.c_str());
+}
+
+// Without a word of the user libcurl looks into the environment.
+bool set_proxy(CURL* easy, const CurlWireSettings& settings) {
+  bool good = true;
+  if (!settings.proxy.empty()) {
+    const bool off = settings.proxy == "off";
+    good = curl_easy_setopt(easy, CURLOPT_PROXY, off ? "" : settings.proxy.c_str()) == CURLE_OK;
+    // The variable no_proxy is about the proxy of the environment.
+    if (settings.no_proxy.empty())
+      good = good && curl_easy_setopt(easy, CURLOPT_NOPROXY, "") == CURLE_OK;
+  }
+  if (!settings.no_proxy.empty())
+    good = good && curl_easy_setopt(easy, CURLOPT_NOPROXY, settings.no_proxy.c_str()) == CURLE_OK;
+  // A proxy that is spoken to over TLS is checked as the destination is.
+  const TlsConfig& tls = settings.tls;
+  curl_easy_setopt(easy, CURLOPT_PROXY_SSLVERSION, long{CURL_SSLVERSION_TLSv1_2});
+  if (!tls.ca_file.empty()) {
+    const bool directory = is_directory(tls.ca_file);
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, directory ? nullptr : tls.ca_file.c_str());
+    curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, directory ? tls.ca_file.c_str() : nullptr);
+  }
+  return good;
 }
 
 long http_version(const CurlWireSettings& settings, EndpointKind kind) {
@@ -141,7 +166,7 @@ Result<void> set_fixed_options(CURL* easy, const CurlWireSettings& settings,
                   curl_easy_setopt(easy, CURLOPT_USERAGENT, "sluice/" SLUICE_VERSION) == CURLE_OK &&
                   curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK &&
                   curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https") == CURLE_OK;
-  if (!ok) return Error{Errc::kExhausted, 0, "libcurl options"};
+  if (!ok || !set_proxy(easy, settings)) return Error{Errc::kExhausted, 0, "libcurl options"};
   curl_easy_setopt(easy, CURLOPT_POST, 1L);
   curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, http_version(settings, target.kind));
   curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -151,6 +176,7 @@ Result<void> set_fixed_options(CURL* easy, const CurlWireSettings& settings,
   curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
   // Without it the end of a request waits for a name resolution that hangs.
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+  curl_easy_setopt(easy, CURLOPT_DNS_CACHE_TIMEOUT, kNamesKeptSeconds);
   curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
   curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(settings.connect_timeout));
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, kUploadBufferBytes);

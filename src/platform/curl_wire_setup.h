@@ -7,8 +7,9 @@
 // Thread:  any, once per wire.
 // Limits:  http and https only, no redirects, no netrc, no cookies, no verbose output, TLS 1.2 or
 //          newer. TLS files are read for each new connection, and sessions are not resumed, so
-//          that what is in the files counts. Proxies come from the environment (http_proxy,
-//          https_proxy, no_proxy), as users of curl expect.
+//          that what is in the files counts. Without a proxy of the user's those of the
+//          environment count (http_proxy, https_proxy, all_proxy, no_proxy), as users of curl
+//          expect. Headers for the destination are not shown to a proxy that makes a tunnel.
 // Fails:   a Result that names the setting.
 // Why so:  one table of options that can be read in one go, apart from the code that runs.
 #pragma once

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <memory>
 
+#include "platform/linked_path.h"
 #include "platform/seek_data.h"
 #include "sluice/check.h"
 
@@ -117,10 +118,9 @@ Result<FileStat> SystemDisk::stat(FileHandle file) {
 
 Result<FileHandle> SystemDisk::open(const std::string& path) {
   constexpr int kFlags = O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-  int fd = ::open(path.c_str(), kFlags | O_NOATIME);
-  // Only the owner of a file and root may leave its access time alone.
-  if (fd < 0 && errno == EPERM) fd = ::open(path.c_str(), kFlags);
-  if (fd < 0) return Error::from_errno("open");
+  const Result<int> opened = open_linked(path, kFlags | O_NOATIME, follow_);
+  if (!opened) return opened.error();
+  const int fd = *opened;
   struct ::stat found {};
   if (::fstat(fd, &found) != 0) {
     const Error error = Error::from_errno("stat");

@@ -98,14 +98,16 @@ TEST(OptionTable, GivesExamplesAndDefaultsThatTheLoaderTakes) {
   for (const Option& option : option_table()) {
     if (option.file_only) continue;
     ConfigMachine machine;
-    for (const char* name : {"token", "password", "sign-key"}) {
+    for (const char* name : {"token", "password", "sign-key", "proxy"}) {
       machine.file("/run/secrets/" + std::string(name), "s3cret\n");
     }
     machine.environment.variables["TOKEN"] = "s3cret";
     const ConfigOutcome example =
         machine.load({flag_of(option) + "=" + std::string(option.example)});
-    // The example of tls-cert needs the one of tls-key, password that of username: tried below.
-    EXPECT_TRUE(example.ok() || option.name.starts_with("tls-") || option.name == "password")
+    // The example of tls-cert needs the one of tls-key, password that of username, and credentials
+    // for a proxy need one: tried below.
+    EXPECT_TRUE(example.ok() || option.name.starts_with("tls-") || option.name == "password" ||
+                option.name.starts_with("proxy-"))
         << format_problems(example.problems);
     const std::string by_default = default_text(option);
     if (by_default.empty() || !option.default_text.empty()) continue;
@@ -154,14 +156,14 @@ TEST(Documentation, ShowsFilesThatLoadWithoutAProblem) {
   for (size_t at = page.find(fence); at != std::string::npos; at = page.find(fence, at + 1)) {
     const size_t begin = at + fence.size();
     ConfigMachine machine;
-    for (const char* name : {"token", "password", "key", "sign-key"}) {
+    for (const char* name : {"token", "password", "key", "sign-key", "proxy"}) {
       machine.file("/run/secrets/" + std::string(name), "s3cret\n");
     }
     const std::string text = page.substr(begin, page.find("```", begin) - begin);
     EXPECT_EQ(machine.complaints(text), "") << text;
     ++files;
   }
-  EXPECT_EQ(files, 5);
+  EXPECT_EQ(files, 6);
 }
 
 TEST(Documentation, ExplainsTheWorkedExampleTruly) {

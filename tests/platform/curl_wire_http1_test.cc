@@ -379,7 +379,7 @@ TEST(CurlWireHttp1, GoesThroughTheProxyOfTheEnvironment) {
   EXPECT_EQ(head.substr(0, head.find("\r\n")), "POST http://sluice-test.invalid/ingest HTTP/1.1");
 }
 
-TEST(CurlWireHttp1, ReportsAProxyThatRefusesTheTunnelAndShowsNoCredentials) {
+TEST(CurlWireHttp1, SNK_27_ReportsAProxyThatRefusesTheTunnelAndShowsNoCredentials) {
   RawPeer proxy([](PeerConnection& connection) {
     while (connection.read_head() &&
            connection.write("HTTP/1.1 407 Who are you\r\nContent-Length: 0\r\n\r\n")) {
@@ -389,8 +389,9 @@ TEST(CurlWireHttp1, ReportsAProxyThatRefusesTheTunnelAndShowsNoCredentials) {
   const Variable variable("https_proxy",
                           "http://user:s3cr3t@127.0.0.1:" + std::to_string(proxy.port()));
   const WireAnswer answer = rig.exchange(1000);
-  EXPECT_EQ(answer.failure, TransportFailure::kConnect) << answer.text_view();
-  EXPECT_EQ(answer.status, 0);
+  EXPECT_EQ(answer.failure, TransportFailure::kNone) << answer.text_view();
+  EXPECT_EQ(answer.status, 407);
+  EXPECT_FALSE(answer.body_sent);
   EXPECT_EQ(answer.sent_bytes, Bytes(0));
   EXPECT_NE(answer.text_view().find("407"), std::string_view::npos) << answer.text_view();
   EXPECT_EQ(answer.text_view().find("s3cr3t"), std::string_view::npos);

@@ -39,8 +39,8 @@ constexpr std::array kStatusRules = {
                "the destination forbids this; check `headers` of this destination and what its "
                "credentials may do"},
     StatusRule{407, 407, Kind::kHold, Subject::kDestination, "credentials",
-               "a proxy on the way asks for credentials; give it some or reach the destination "
-               "without it"},
+               "a proxy on the way asks for credentials; check `proxy_username` and "
+               "`proxy_password`, or reach the destination without it (`proxy: off`)"},
     StatusRule{404, 404, Kind::kHold, Subject::kDestination, "route",
                "the destination does not know this path; check the path in `endpoint`"},
     StatusRule{410, 410, Kind::kHold, Subject::kDestination, "route",
