@@ -122,7 +122,7 @@ class Exchange:
 class Listener:
     """Accepts connections and gives each a thread."""
 
-    def __init__(self, port=0, context=None):
+    def __init__(self, port=0, context=None, address="127.0.0.1"):
         self.context = context
         self.lock = threading.RLock()
         self.closing = threading.Event()
@@ -131,7 +131,7 @@ class Listener:
         self.accepted_at = []
         self.open = set()
         self.errors = []
-        self.listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.listener = socket.create_server((address, port), backlog=128)
         self.port = self.listener.getsockname()[1]
         self.url = f"{'https' if context else 'http'}://127.0.0.1:{self.port}/ingest"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -194,10 +194,10 @@ class Listener:
 class RawReceiver(Listener):
     """HTTP/1.1. `script` may be changed at any time."""
 
-    def __init__(self, script=take, port=0, context=None):
+    def __init__(self, script=take, port=0, context=None, address="127.0.0.1"):
         self.script = script
         self.requests = []  # exchanges whose head came
-        super().__init__(port, context)
+        super().__init__(port, context, address)
 
     def serve(self, sock):
         rest = b""
