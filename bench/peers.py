@@ -97,7 +97,7 @@ class Peer:
 
     def version(self):
         done = subprocess.run([self.binary, *self.version_args], capture_output=True, text=True)
-        return " ".join((done.stdout or done.stderr).strip().split("\n")[0].split()[:3]).strip(",")
+        return " ".join((done.stdout or done.stderr).strip().split("\n")[0].split()[:2]).strip(",")
 
     def prepare(self, directory, logs, port):
         """Writes the configuration into an empty directory; the command that runs it."""

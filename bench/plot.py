@@ -106,7 +106,7 @@ def compare_charts(figures):
                  "raw MB per CPU second")
     memory = Chart("compare-memory", "The same work: peak resident set", "MiB")
     for peer in figures["peers"]:
-        for label, side in ((peer["peer"], "theirs"), (f"sluice, {peer['codec']}", "sluice")):
+        for label, side in ((f"sluice, {peer['codec']}", "sluice"), (peer["peer"], "theirs")):
             series = "sluice" if side == "sluice" else "peer"
             work.bar(label, peer[side]["raw_mb_per_cpu_s"], series)
             memory.bar(label, peer[side]["rss_mib"], series)
