@@ -264,6 +264,7 @@ class Steward {
   void follow_left_rows();
   void search_directory(const std::string& directory, const std::vector<int64_t>& rows);
   bool follow_nameless(const std::string& path, const FileStat& stat);
+  bool can_return(const FollowedFile& file);
   void forget_generations(const std::string& path);
   void expire_left_rows();
   void declare_gone(int64_t number);
@@ -282,6 +283,9 @@ class Steward {
   void end_unpacking(int64_t number, PackedRow& packed, bool damaged);
   void say_damaged(int64_t number, const PackedRow& packed);
   void next_archive(PackedRow& packed);
+  void forget_archives(int64_t number);
+  std::vector<const CheckpointRow*> rivals_of(const CheckpointRow& row,
+                                              std::span<const std::byte> head) const;
   void close_archive(PackedRow& packed);
   void give_up_archives(int64_t number, const PackedRow& packed);
   void close_unpacked(FollowedFile& file, bool delivered);

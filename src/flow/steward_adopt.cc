@@ -50,7 +50,9 @@ std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFact
     row = *rows[best->row];
     if (is_new) row.ledger.past.clear();  // those of the file that the other row speaks of
   } else {
-    row.offset = start_of_new(file, source, first_look);
+    // Only at its beginning its shard can tell an archive from text.
+    row.offset =
+        looks_compressed(facts.head) ? FileOffset(0) : start_of_new(file, source, first_look);
     row.ledger.begin = row.offset;
   }
   if (best && !is_new && best->kinship == Kinship::kReplaced) {
@@ -109,6 +111,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   } else {
     rows_.put(row);
     left_.erase(row.row);
+    forget_archives(row.row);
     world_.metrics.files_resumed.add();
   }
   hand_over(file, {source, destination}, row, *marker);
@@ -290,6 +293,24 @@ bool Steward::follow_nameless(const std::string& path, const FileStat& seen) {
   // tried again.
   serve_sources(file, file.path, false);
   return true;
+}
+
+// Whether the file is found again when it was let go: one of its names leads to it, or it has a
+// name of rotation in the directory where it was followed.
+bool Steward::can_return(const FollowedFile& file) {
+  const auto is_it = [&](const std::string& path) { return leads_to(world_.disk, path, file.key); };
+  if (std::any_of(file.names.begin(), file.names.end(), is_it)) return true;
+  const std::string directory = parent_of(file.path);
+  const std::string prefix = directory == "/" ? "/" : directory + "/";
+  const std::string name = file.path.substr(file.path.rfind('/') + 1);
+  const std::string stem = name.substr(0, name.rfind('.'));
+  std::vector<DirectoryEntry> entries;
+  if (!world_.disk.list(directory, entries).ok()) return false;
+  return std::any_of(entries.begin(), entries.end(), [&](const DirectoryEntry& entry) {
+    const bool looks_so =
+        entry.kind == FileKind::kRegular && entry.name.compare(0, stem.size(), stem) == 0;
+    return looks_so && is_it(prefix + entry.name);
+  });
 }
 
 // A hundred rotations a second leave eight million rows a day behind, and every new file is

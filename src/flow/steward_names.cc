@@ -50,6 +50,8 @@ void Steward::apply(std::vector<CatalogueEvent>& events) {
 }
 
 void Steward::name_appeared(const CatalogueEvent& event) {
+  // Another event of the batch, or an open, found that the name has moved on: it would stay here.
+  if (!catalogue_.refers_to(event.path, key_of(event.stat))) return;
   FollowedFile* file = files_.find(key_of(event.stat));
   const bool reused = file != nullptr && file->state == FollowedFile::State::kParked &&
                       file->identity.birth_ns != event.stat.birth_ns;

@@ -18,6 +18,16 @@ namespace {
 constexpr Bytes kKeptBehind{64 << 10};
 constexpr FileOffset kBehindHead{4096};
 
+// Holes look alike: zeros at the beginning are the head of any file whose writer does not append.
+bool proves_nothing(const CheckpointRow& row, std::span<const std::byte> head) {
+  const auto known = head.first(std::min<size_t>(head.size(), row.identity.head_bytes));
+  if (std::any_of(known.begin(), known.end(), [](std::byte each) { return each != std::byte{0}; }))
+    return false;
+  Marker zeros;
+  zeros.size = row.marker_bytes;
+  return row.marker_bytes == 0 || row.marker_hash == marker_hash(zeros);
+}
+
 }  // namespace
 
 // True if some of the siblings may hold the rest of the row's file; they are looked into then.
@@ -149,23 +159,47 @@ void Steward::give_up_archives(int64_t number, const PackedRow& packed) {
   reconcile_at_ = std::min(reconcile_at_, now_ + kDoubtPause);
 }
 
-// Whether the archive's content goes on where the row ended; nothing if that cannot be said yet.
+// Rows that were followed under the same name, begin like the archive and are further on: a copy of
+// the file, or what it was copied from.
+std::vector<const CheckpointRow*> Steward::rivals_of(const CheckpointRow& row,
+                                                     std::span<const std::byte> head) const {
+  std::vector<const CheckpointRow*> rivals;
+  for (const int64_t number : rows_.rows_of_path(row.path)) {
+    const CheckpointRow& other = rows_.at(number);
+    const bool further = std::pair(other.offset, other.row) > std::pair(row.offset, row.row);
+    const bool reads_on = !other.gone || other.ledger.seen <= other.offset - FileOffset(0);
+    const bool proves = other.identity.head_bytes > 0 && head_matches(other.identity, head);
+    if (other.destination == row.destination && further && reads_on && proves)
+      rivals.push_back(&other);
+  }
+  return rivals;
+}
+
+// Whether the archive's content goes on where the row ended, and no other row is further on in it;
+// nothing if that cannot be said yet.
 std::optional<bool> Steward::is_rest_of(int64_t number, const Unpacking& unpacking, bool over) {
   const CheckpointRow& row = rows_.at(number);
-  const FileOffset needed = std::max(row.offset, FileOffset(row.identity.head_bytes));
-  const bool has_head = unpacking.end() >= FileOffset(row.identity.head_bytes);
-  if (has_head) {
+  FileOffset needed = std::max(row.offset, FileOffset(row.identity.head_bytes));
+  std::vector<const CheckpointRow*> rivals;
+  if (unpacking.end() >= FileOffset(row.identity.head_bytes)) {
     const auto head = read_head(world_.disk, unpacking.file());
     if (!head.ok()) return std::nullopt;
-    if (!head_matches(row.identity, *head)) return false;
+    if (!head_matches(row.identity, *head) || proves_nothing(row, *head)) return false;
+    rivals = rivals_of(row, *head);
   }
-  if (unpacking.end() < needed) return over ? std::optional(false) : std::nullopt;
-  if (row.marker_bytes == 0) return true;
+  if (over && unpacking.end() < needed) return false;
+  for (const CheckpointRow* rival : rivals) needed = std::max(needed, rival->offset);
+  if (!over && unpacking.end() < needed) return std::nullopt;
   bool unreadable = false;
   const auto marker = marker_reader(world_.disk, unpacking.file(), &unreadable);
-  const auto present = marker(row.offset, row.marker_bytes);
+  const auto shows = [&](const CheckpointRow& each) {
+    return unpacking.end() >= each.offset &&
+           (each.marker_bytes == 0 || marker(each.offset, each.marker_bytes) == each.marker_hash);
+  };
+  const bool is_rest = shows(row) && std::none_of(rivals.begin(), rivals.end(),
+                                                  [&](const auto* each) { return shows(*each); });
   if (unreadable) return std::nullopt;
-  return present.has_value() && *present == row.marker_hash;
+  return is_rest;
 }
 
 // False if the disk does not answer.
@@ -176,6 +210,11 @@ bool Steward::follow_archive(int64_t number, PackedRow& packed) {
   const auto stat = world_.disk.stat(handle);
   const auto marker = read_marker(world_.disk, handle, row.offset);
   if (!origin || !stat.ok() || !marker.ok()) return false;
+  if (const FollowedFile* parked = files_.find(key_of(*stat))) {
+    // It was deleted, and the scratch file has its inode number.
+    for (const int64_t left : rows_.free_rows_of_inode(stat->inode)) leave_row(left, false, now_);
+    files_.remove_file(parked->key);
+  }
   FollowedFile& file = files_.add_file(key_of(*stat), packed.unpacking->give_file());
   file.identity = row.identity;
   file.path = row.path;
@@ -254,6 +293,16 @@ void Steward::next_archive(PackedRow& packed) {
   packed.unpacking.reset();
   open_files_ -= 2;
   packed.archives.erase(packed.archives.begin());
+}
+
+// A file took the row that waits for its archive: it was unpacked by somebody, or it is another one
+// in its place.
+void Steward::forget_archives(int64_t number) {
+  const auto entry = packed_.find(number);
+  if (entry == packed_.end()) return;
+  SLUICE_CHECK(!entry->second.file, "a row that is followed cannot be taken");
+  if (entry->second.unpacking != nullptr) open_files_ -= 2;
+  packed_.erase(entry);
 }
 
 // The scratch file is followed, or was.

@@ -221,13 +221,13 @@ void Steward::make_room() {
   for (auto& [key, file] : files_.files()) {
     if (wanted <= 0) break;
     if (file.state == FollowedFile::State::kReleasing) --wanted;  // on its way already
-    // A file without a name goes like any other: what grows under a name that is not ours, its row
-    // finds again. Only an unlinked one has no second chance.
+    // What grows by its name or beside it is found again. An unlinked file, one that went to
+    // another directory, and one whose link has another target by now have no second chance.
     if (file.state != FollowedFile::State::kOpen) continue;
     const bool quiet = std::none_of(file.tails.begin(), file.tails.end(),
                                     [&](TailId id) { return files_.at(id).hot; });
     if (!quiet || !look_at(file) || !files_.can_rest(file)) continue;
-    if (file.unlinked) continue;
+    if (file.unlinked || !can_return(file)) continue;
     victims.push_back(key);
     --wanted;
   }

@@ -319,6 +319,13 @@ bool Catalogue::has_name(const std::string& path) const {
   return name != directory->second.names.end() && name->second.regular;
 }
 
+bool Catalogue::refers_to(const std::string& path, const FileKey& key) const {
+  const auto directory = directories_.find(parent_of(path));
+  if (directory == directories_.end()) return false;
+  const auto name = directory->second.names.find(path.substr(path.rfind('/') + 1));
+  return name != directory->second.names.end() && name->second.regular && name->second.key == key;
+}
+
 Catalogue::Name* Catalogue::find_name(const std::string& path) {
   const auto directory = directories_.find(parent_of(path));
   if (directory == directories_.end()) return nullptr;

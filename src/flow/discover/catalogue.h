@@ -69,6 +69,7 @@ class Catalogue {
   std::vector<SourceId> wanted_by(const std::string& path) const;
   // Whether `path` is a name that is followed and present.
   bool has_name(const std::string& path) const;
+  bool refers_to(const std::string& path, const FileKey& key) const;
   // Who opened the name found this file behind it. Returns the other one that was there at the last
   // look, if it was another.
   std::optional<FileKey> correct(const std::string& path, const FileStat& stat);
