@@ -28,7 +28,12 @@ AgentLife::AgentLife(const Machine& machine, uint64_t seed)
   make_steward();
 }
 
-AgentLife::~AgentLife() = default;
+AgentLife::~AgentLife() {
+  const bool passed = std::any_of(shard_metrics_.begin(), shard_metrics_.end(),
+                                  [](const auto& each) { return each.hole_bytes.get() > 0; });
+  if (passed) machine_.witness.saw(Rare::kHolePassed);
+  if (steward_metrics_.archives_read.get() > 0) machine_.witness.saw(Rare::kArchiveRead);
+}
 
 void AgentLife::make_doors() {
   const Plan& plan = machine_.plan;

@@ -66,6 +66,7 @@ class AgentLife {
   Survey survey() { return steward_->survey(machine_.witness.now); }
   // Nothing is held or under way between the files and the destinations.
   bool empty() const;
+  int64_t bytes_in_flight() const;
   // What the agent says of itself.
   const StewardMetrics& steward_metrics() const { return steward_metrics_; }
   const std::vector<ShardMetrics>& shard_metrics() const { return shard_metrics_; }

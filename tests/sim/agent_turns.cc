@@ -181,7 +181,18 @@ bool AgentLife::empty() const {
         return gauge.held_bytes.load() == 0 && gauge.held_lines.load() == 0;
       });
   return no_reads && no_credit_lent && lanes_empty() && home_->size_approx() == 0 &&
-         buffers_->taken() == 0;
+         buffers_->taken() == 0 && bytes_in_flight() == 0;
+}
+
+// A batch that is still open has no credit yet.
+int64_t AgentLife::bytes_in_flight() const {
+  int64_t bytes = 0;
+  for (const ShardMetrics& shard : shard_metrics_)
+    bytes += shard.read_bytes.get() - shard.returned_bytes.get();
+  for (const LaneMetrics& lane : lane_metrics_)
+    bytes -=
+        lane.delivered_raw_bytes.get() + lane.dropped_raw_bytes.get() + lane.dead_raw_bytes.get();
+  return bytes;
 }
 
 void AgentLife::check_counts() {
@@ -211,12 +222,7 @@ void AgentLife::check_audit() {
             line.path, line.generation, line.size.value, line.acked.value, line.in_flight.value,
             line.unread.value, line.dropped.value, line.skipped.value, sum_of(line.missed).value));
   }
-  int64_t in_flight = 0;
-  for (const ShardMetrics& shard : shard_metrics_)
-    in_flight += shard.read_bytes.get() - shard.returned_bytes.get();
-  for (const LaneMetrics& lane : lane_metrics_)
-    in_flight -=
-        lane.delivered_raw_bytes.get() + lane.dropped_raw_bytes.get() + lane.dead_raw_bytes.get();
+  const int64_t in_flight = bytes_in_flight();
   if (in_flight != 0)
     witness.violation("I8 METRIC", fmt::format("{} bytes are in flight at rest", in_flight));
 }

@@ -70,6 +70,7 @@ struct Inode {
   int64_t unlinked_step = -1;  // of the schedule
   bool number_freed = false;
   bool packed = false;                           // an archive holds its content
+  Inode* packed_from = nullptr;                  // an archive: whose content it holds
   bool scratch = false;                          // the agent made it, to unpack an archive in it
   Life* stands_for = nullptr;                    // the content that is unpacked in it
   std::array<bool, kDestinationsMax> unknown{};  // out of sight before the agent knew it: not owed

@@ -24,7 +24,7 @@ uint64_t hash_of(std::string_view text) {
 }
 
 // Ways to tell the records of one body apart that are tried.
-constexpr int kAssignmentsMax = 1'000;
+constexpr size_t kAssignmentsMax = 20'000;
 
 uint32_t destination_index(const std::string& name) {
   return static_cast<uint32_t>(name.back() - '0');
@@ -84,7 +84,7 @@ void Ledger::adopted(const TailSpec& spec) {
   if (settled(*life, spec.destination.value).first_gap(0) >= spec.start.value) return;
   if (has_twin(*life, spec.start.value, spec.destination.value)) {
     witness_.saw(Rare::kTwin);
-    return reach.excused.add(0, spec.start.value);
+    return reach.acked.add(0, spec.start.value);  // as another's
   }
   if (!plan_.from_end || store_damaged_ || row_known(*inode, spec.destination.value))
     return broken("I1 CKPT", *life, spec.start.value, "resumes beyond what was acknowledged");
@@ -94,6 +94,7 @@ void Ledger::adopted(const TailSpec& spec) {
 
 // The file whose content is unpacked in the scratch file.
 Inode* Ledger::find_unpacked(Inode& scratch, const TailSpec& spec) {
+  Inode* found = nullptr;
   const std::string& unpacked = scratch.life->content;
   const auto start = static_cast<size_t>(spec.start.value);
   const size_t head = std::min<size_t>(start, kHeadBytesMax);
@@ -104,11 +105,18 @@ Inode* Ledger::find_unpacked(Inode& scratch, const TailSpec& spec) {
     if (content.compare(start, unpacked.size() - start, unpacked, start) != 0) continue;
     if (life_with(inode, spec.start, marker_hash(spec.marker), spec.marker.size) != inode.life)
       continue;
-    scratch.stands_for = inode.life;
-    witness_.see("steward  reads file #%ld out of an archive", inode.serial);
-    return &inode;
+    // Of a file and its copies the one that the row is about.
+    const bool meant = std::any_of(rows_.begin(), rows_.end(), [&](const auto& entry) {
+      return entry.second.offset == spec.start &&
+             row_speaks_of(entry.second, inode, spec.destination.value);
+    });
+    if (found == nullptr || meant) found = &inode;
+    if (meant) break;
   }
-  return nullptr;
+  if (found == nullptr) return nullptr;
+  scratch.stands_for = found->life;
+  witness_.see("steward  reads file #%ld out of an archive", found->serial);
+  return found;
 }
 
 // The content that had these bytes before the offset; the latest if there were several.
@@ -169,6 +177,30 @@ void Ledger::published(const LineBlock& block) {
                life->inode->serial, begin, end, tail.destination);
 }
 
+namespace {
+
+// Whether the first bytes are those of the content before, but for holes: zeros that nobody wrote
+// are passed over, so nothing is missed where two contents differ in them.
+bool shows_the_same(const Life& life, const Life& before, int64_t bytes) {
+  const auto size = static_cast<size_t>(bytes);
+  if (size > life.content.size()) return false;
+  size_t at = 0;
+  while (at < size) {
+    const size_t both = std::max(at, std::min(size, before.content.size()));
+    const auto from = static_cast<std::ptrdiff_t>(at), end = static_cast<std::ptrdiff_t>(both);
+    const auto differs = std::mismatch(life.content.begin() + from, life.content.begin() + end,
+                                       before.content.begin() + from)
+                             .first;
+    at = static_cast<size_t>(differs - life.content.begin());
+    const auto behind = static_cast<size_t>(life.gaps.first_gap(static_cast<int64_t>(at)));
+    if (at < size && behind == at) return false;
+    at = behind;
+  }
+  return true;
+}
+
+}  // namespace
+
 void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   const uint32_t epoch = block.origin->epoch.value;
   Life*& known = tail.lives.try_emplace(epoch, &life).first->second;
@@ -176,10 +208,7 @@ void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   // The file was cut behind the bytes that were taken: then it goes on.
   Reach& before = known->at[tail.destination];
   const int64_t taken = block.first_offset.value;  // of an ordered tail the rest was given back
-  const auto bytes = static_cast<size_t>(taken);
-  if (taken > static_cast<int64_t>(life.content.size()) ||
-      taken > static_cast<int64_t>(known->content.size()) ||
-      life.content.compare(0, bytes, known->content, 0, bytes) != 0)
+  if (!shows_the_same(life, *known, taken))
     return broken("I4 GHOST", life, block.first_offset.value, "one epoch holds two contents");
   witness_.saw(Rare::kGoesOnAfterCut);
   before.goes_on = true;
@@ -190,6 +219,7 @@ void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   reach.dead.add(before.dead.before(taken));
   reach.resent.add(before.resent.before(taken));
   reach.resumed_at = before.resumed_at;
+  tail.earlier[epoch].push_back(known);
   known = &life;
 }
 
@@ -253,13 +283,15 @@ void Ledger::check_body(uint32_t destination, const Parcel& parcel) {
     Life* life = life_of(span);
     if (life == nullptr)
       return witness_.violation("I4 GHOST", "a parcel names a span that was never read");
-    const std::string& path = tails_.at(span.tail.value).path;
-    cursors.push_back({life, &path, span.begin.value, span.end.value, 0});
+    const TailFacts& tail = tails_.at(span.tail.value);
+    const auto earlier = tail.earlier.find(span.epoch.value);
+    cursors.push_back({life, earlier == tail.earlier.end() ? nullptr : &earlier->second, &tail.path,
+                       span.begin.value, span.end.value, 0});
   }
   if (static_cast<int64_t>(reader_.records().size()) != parcel.lines.value)
     return witness_.violation("I8 METRIC", "a parcel counts other lines than its body holds");
-  int patience = kAssignmentsMax;
-  if (assign(cursors, reader_.records(), patience)) return;
+  FailedWays failed;
+  if (assign(cursors, reader_.records(), failed)) return;
   for (const BodyRecord& record : reader_.records()) {
     if (advance(cursors, record)) continue;
     return witness_.violation(
@@ -276,26 +308,37 @@ void Ledger::check_body(uint32_t destination, const Parcel& parcel) {
 // Whether the records can be told apart into the spans. A file and its copy may be in one body
 // under one path: then which record is whose may show only later, where one of them ends.
 bool Ledger::assign(std::vector<Cursor> cursors, std::span<const BodyRecord> records,
-                    int& patience) const {
+                    FailedWays& failed) const {
+  std::vector<int64_t> begin{static_cast<int64_t>(records.size())};
+  for (const Cursor& cursor : cursors) {
+    begin.push_back(cursor.at);
+    begin.push_back(cursor.may_skip);
+  }
+  if (failed.contains(begin) || failed.size() > kAssignmentsMax) return false;
   for (size_t k = 0; k < records.size(); ++k) {
     Cursor* only = nullptr;
     Cursor after;
     for (Cursor& cursor : cursors) {
       Cursor moved = cursor;
       if (!covers(cursor, records[k]) || !matches(moved, records[k])) continue;
-      if (only != nullptr && --patience > 0) {
+      if (only != nullptr) {
         std::vector<Cursor> other = cursors;
         other[static_cast<size_t>(&cursor - cursors.data())] = moved;
-        if (assign(std::move(other), records.subspan(k + 1), patience)) return true;
+        if (assign(std::move(other), records.subspan(k + 1), failed)) return true;
       }
       if (only == nullptr) after = moved;
       if (only == nullptr) only = &cursor;
     }
-    if (only == nullptr) return false;
+    if (only == nullptr) {
+      failed.insert(begin);
+      return false;
+    }
     *only = after;
   }
-  return std::all_of(cursors.begin(), cursors.end(),
-                     [](const Cursor& cursor) { return cursor.done(); });
+  const bool all = std::all_of(cursors.begin(), cursors.end(),
+                               [](const Cursor& cursor) { return cursor.done(); });
+  if (!all) failed.insert(begin);
+  return all;
 }
 
 bool Ledger::covers(const Cursor& cursor, const BodyRecord& record) const {
@@ -311,8 +354,18 @@ bool Ledger::advance(std::vector<Cursor>& cursors, const BodyRecord& record) con
 
 // Whether the record is what lies under the cursor; moves the cursor behind it if so.
 bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
-  const std::string& content = cursor.life->content;
   const auto at = static_cast<size_t>(record.offset);
+  const auto shows = [&](const Life* life) {
+    return at <= life->content.size() &&
+           life->content.compare(at, record.line.size(), record.line) == 0;
+  };
+  const Life* life = cursor.life;
+  if (!shows(life) && cursor.earlier != nullptr) {
+    // What was taken before a cut may show other bytes in a hole.
+    const auto before = std::find_if(cursor.earlier->begin(), cursor.earlier->end(), shows);
+    if (before != cursor.earlier->end()) life = *before;
+  }
+  const std::string& content = life->content;
   if (content.compare(at, record.line.size(), record.line) != 0)
     return matches_replaced(cursor, record);
   size_t end = at + record.line.size();
@@ -471,20 +524,22 @@ void Ledger::committed(const CheckpointRow& row) {
   const uint32_t destination = destination_index(row.destination);
   const Life* proven = nullptr;
   for (const Inode& inode : disk_.inodes()) {
-    if (inode.number != row.identity.inode || inode.birth_ns != row.identity.birth_ns) continue;
+    const bool own = inode.number == row.identity.inode && inode.birth_ns == row.identity.birth_ns;
+    // The content was copied, and is read out of the archive of the copy.
+    if (!own && !inode.packed) continue;
     Life* life = life_with(inode, row.offset, row.marker_hash, row.marker_bytes);
     if (life == nullptr) continue;
-    if (is_new && plan_.from_end && !store_damaged_) {
+    if (own && is_new && plan_.from_end && !store_damaged_) {
       witness_.saw(Rare::kSkippedToEnd);
       life->at[destination].excused.add(0, row.offset.value);
     }
     if (settled(*life, destination).first_gap(0) >= row.offset.value) return;
     // A new row may be stored before the tail that it is for is handed over.
-    if (is_new && has_twin(*life, row.offset.value, destination)) {
+    if (own && is_new && has_twin(*life, row.offset.value, destination)) {
       witness_.saw(Rare::kTwin);
-      return life->at[destination].excused.add(0, row.offset.value);
+      return life->at[destination].acked.add(0, row.offset.value);
     }
-    proven = life;
+    if (own) proven = life;
   }
   if (proven != nullptr)
     return broken("I1 CKPT", *proven, row.offset.value, "stored beyond what was acknowledged");

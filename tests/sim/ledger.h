@@ -94,6 +94,8 @@ class Ledger {
     uint32_t destination = 0;
     std::string path;
     std::map<uint32_t, Life*> lives;  // by epoch
+    // Contents before, of an epoch that goes on behind a cut.
+    std::map<uint32_t, std::vector<const Life*>> earlier;
   };
   // What a read found: whose bytes, and how things stood at that moment.
   struct ReadFacts {
@@ -104,6 +106,7 @@ class Ledger {
   };
   struct Cursor {
     Life* life = nullptr;
+    const std::vector<const Life*>* earlier = nullptr;
     const std::string* path = nullptr;
     int64_t at = 0;
     int64_t end = 0;
@@ -120,10 +123,13 @@ class Ledger {
                   uint32_t marker_bytes) const;
   bool row_speaks_of(const CheckpointRow& row, const Inode& inode, uint32_t destination) const;
   bool row_known(const Inode& inode, uint32_t destination) const;
+  bool can_be_found(const Inode& inode, uint32_t destination) const;
+  void forget_packed_twins(const Inode& inode);
   void excuse_rest(Inode& inode, uint32_t destination);
   void check_body(uint32_t destination, const Parcel& parcel);
+  using FailedWays = std::set<std::vector<int64_t>>;  // positions that lead nowhere
   bool assign(std::vector<Cursor> cursors, std::span<const BodyRecord> records,
-              int& patience) const;
+              FailedWays& failed) const;
   bool covers(const Cursor& cursor, const BodyRecord& record) const;
   bool advance(std::vector<Cursor>& cursors, const BodyRecord& record) const;
   bool matches(Cursor& cursor, const BodyRecord& record) const;

@@ -118,6 +118,33 @@ bool Ledger::row_known(const Inode& inode, uint32_t destination) const {
   return false;
 }
 
+// Whether a run that does not hold the file can find it by its row: under whatever name, but in the
+// directory where it was followed. In an archive only by its content, which the row must prove.
+bool Ledger::can_be_found(const Inode& inode, uint32_t destination) const {
+  std::vector<std::string> names = disk_.names_of(inode);
+  for (const Inode& archive : disk_.inodes()) {
+    if (archive.packed_from == &inode) names = disk_.names_of(archive);
+  }
+  return std::any_of(rows_.begin(), rows_.end(), [&](const auto& entry) {
+    const CheckpointRow& row = entry.second;
+    if (!row_speaks_of(row, inode, destination)) return false;
+    const std::string_view content = inode.life->content;
+    const bool proven = content.find_first_not_of('\0') < row.identity.head_bytes;
+    if (inode.packed && (row.gone || !proven)) return false;
+    return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+      return directory_of(name) == directory_of(row.path);
+    });
+  });
+}
+
+// Without birth times the row of a packed file is the row of whoever has its inode number now.
+void Ledger::forget_packed_twins(const Inode& inode) {
+  for (Inode& other : disk_.inodes()) {
+    if (&other == &inode || !other.packed || other.number != inode.number) continue;
+    for (uint32_t i = 0; i < plan_.destinations.size(); ++i) excuse_rest(other, i);
+  }
+}
+
 void Ledger::excuse_rest(Inode& inode, uint32_t destination) {
   inode.unknown[destination] = true;
   inode.life->at[destination].excused.add(0, kAllBytes);
@@ -127,6 +154,13 @@ void Ledger::excuse_rest(Inode& inode, uint32_t destination) {
 // cannot be found again: the documented window of files that come and go unseen.
 void Ledger::names_changed(const Inode& constant) {
   Inode& inode = *constant.life->inode;
+  if (inode.packed_from != nullptr) {
+    Inode& plain = *inode.packed_from;
+    if (inode.links == 0) plain.life->destroyed = true;
+    if (!plain.life->destroyed) names_changed(plain);
+    return;
+  }
+  if (inode.birth_ns == 0) forget_packed_twins(inode);
   if (has_wanted_name(inode)) return;
   if (agent_up() && inode.handles > 0) return;
   if (inode.links == 0 && !inode.packed) {
@@ -138,7 +172,7 @@ void Ledger::names_changed(const Inode& constant) {
   // Nobody held it, and what its row proves was truncated away before it was renamed.
   const bool replaced = inode.closed_with != nullptr && inode.closed_with != inode.life;
   for (uint32_t i = 0; i < plan_.destinations.size(); ++i) {
-    if (replaced || !row_known(inode, i)) excuse_rest(inode, i);
+    if (replaced || !can_be_found(inode, i)) excuse_rest(inode, i);
   }
 }
 
@@ -152,7 +186,7 @@ void Ledger::run_ends() {
 }
 
 void Ledger::closed_by_agent(const Inode& inode) {
-  if (!agent_up() || inode.scratch) return;
+  if (!agent_up() || inode.scratch || inode.packed_from != nullptr) return;
   inode.life->inode->closed_with = inode.life;
   const auto names = disk_.names_of(inode);
   if (!names.empty()) {

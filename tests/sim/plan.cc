@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "dice.h"
 
 namespace sluice::sim {
@@ -107,6 +109,22 @@ void draw_faults(Dice& dice, Plan& plan) {
   if (hints_do && dice.chance(400)) plan.reconcile_interval = 3'600'000_ms;
 }
 
+// What people do to names beside rotating.
+void draw_names(Dice& dice, Plan& plan) {
+  if (dice.chance(150)) plan.no_append = dice.one_of({500, 1000});
+  if (plan.rotations > 0 && dice.chance(300)) plan.packs = static_cast<int>(dice.between(1, 8));
+  if (plan.packs > 0) plan.double_copies = 0;
+  if (plan.streams > 2 && dice.chance(300)) plan.moves = static_cast<int>(dice.between(1, 4));
+  if (dice.chance(120)) plan.links = dice.one_of({400, 1000});
+  if (plan.links > 0) plan.retargets = static_cast<int>(dice.between(0, 4));
+  if (plan.moves == 0 && plan.links == 0) return;
+  // Contents behind links change without a hint, and a directory that comes back has no watch.
+  plan.reconcile_interval = std::min(plan.reconcile_interval, Duration(5000_ms));
+  const std::string ending = plan.wide_pattern ? "*.log*" : "*.log";
+  const std::string below = dice.chance(400) ? "/logs/*/" : "/logs/app/";
+  plan.sources.push_back({{"/logs/" + ending, below + ending}, {}});
+}
+
 }  // namespace
 
 Plan draw_plan(uint64_t seed) {
@@ -122,6 +140,7 @@ Plan draw_plan(uint64_t seed) {
   // A receiver that takes no line at all is an outage, and one without an end: see kTooLarge.
   if (dice.chance(200) && plan.long_line < 100) plan.body_max = dice.one_of<size_t>({600, 1500});
   if (dice.chance(300)) plan.dead_error = dice.one_of({100, 500});
+  draw_names(dice, plan);
   return plan;
 }
 
@@ -137,6 +156,8 @@ std::string describe(const Plan& plan) {
       "operator: rotations {}, truncations {} and {} in part, deletions {}, crashes {}, power "
       "losses "
       "{}, stops {}, clock jumps {}\n"
+      "names: {} packed, {} moves of a directory, {} links, {} pointed elsewhere; {} do not "
+      "append\n"
       "bodies: poison {}, at most {} B, dead letters fail {}\n"
       "store: fsync {}, damaged {}, restored {}; reconcile every {} ms; long outage {}\n",
       plan.shards, plan.buffers, plan.block_bytes, plan.lanes_on_shard ? "on a shard" : "apart",
@@ -146,9 +167,10 @@ std::string describe(const Plan& plan) {
       plan.bursts, plan.lines_per_burst, plan.lost_hint, plan.hint_overflow, plan.disk_error,
       plan.read_error, plan.short_read, plan.race_in_turn, plan.store_error, plan.request_fault,
       plan.outages, plan.stall, plan.rotations, plan.truncations, plan.cuts, plan.deletions,
-      plan.crashes, plan.power_losses, plan.stops, plan.clock_jumps, plan.poison, plan.body_max,
-      plan.dead_error, plan.fsync_lies ? "lies" : "keeps its word", plan.store_damage,
-      plan.store_restored, plan.reconcile_interval.value / 1'000'000, plan.long_outage);
+      plan.crashes, plan.power_losses, plan.stops, plan.clock_jumps, plan.packs, plan.moves,
+      plan.links, plan.retargets, plan.no_append, plan.poison, plan.body_max, plan.dead_error,
+      plan.fsync_lies ? "lies" : "keeps its word", plan.store_damage, plan.store_restored,
+      plan.reconcile_interval.value / 1'000'000, plan.long_outage);
   for (const DestinationPlan& each : plan.destinations) {
     text += fmt::format(
         "destination: {}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "

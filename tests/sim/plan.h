@@ -83,6 +83,8 @@ struct Plan {
   int lines_per_burst = 4;
   int long_line = 0;      // per mille of lines that are longer than a block
   int partial_write = 0;  // per mille of bursts that end inside a line
+  int no_append = 0;      // per mille of streams that go on at their own offset after a truncation
+  int links = 0;          // per mille of streams whose name is a link into another directory
   Duration troubled{6'000'000'000};
 
   // Faults, per mille of the occasions; 0 is off.
@@ -108,6 +110,9 @@ struct Plan {
   int truncations = 0;
   int cuts = 0;  // truncations that leave a part
   int deletions = 0;
+  int packs = 0;      // rotated files that become an archive
+  int retargets = 0;  // of links
+  int moves = 0;      // of the directory /logs/app, to another name or away
   int crashes = 0;
   int power_losses = 0;
   bool fsync_lies = false;  // after a commit that failed nothing more reaches the disk

@@ -17,7 +17,11 @@ void SimDisk::pack(const std::string& from, const std::string& to) {
   const auto size =
       (*codec)->compress(std::as_bytes(std::span(plain.data(), plain.size())), packed);
   SLUICE_CHECK(size.ok(), "what fits the bound can be packed");
-  append(*create(to), {reinterpret_cast<const char*>(packed.data()), *size});
+  Inode& archive = *create(to);
+  append(archive, {reinterpret_cast<const char*>(packed.data()), *size});
+  archive.synced = *size;
+  archive.packed_from = find(from);
+  archive.life->destroyed = true;  // nobody owes these bytes
   find(from)->packed = true;
   unlink(from);
 }

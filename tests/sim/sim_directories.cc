@@ -32,6 +32,14 @@ void SimDisk::symlink(const std::string& target, const std::string& path) {
   hint(path, false);
 }
 
+std::vector<std::string> SimDisk::files_in(const std::string& directory) const {
+  std::vector<std::string> paths;
+  for (const auto& [path, inode] : names_) {
+    if (directory_of(path) == directory) paths.push_back(path);
+  }
+  return paths;
+}
+
 void SimDisk::make_directory(const std::string& path) {
   SLUICE_CHECK(directories_.try_emplace(path, ++last_directory_).second, "nothing is there yet");
   hint(path, false);

@@ -74,7 +74,10 @@ void SimDisk::lose_power() {
     truncate(inode, keep);
     if (!dice_.chance(400)) continue;
     witness_.saw(Rare::kZeroTail);
-    append(inode, std::string(1 + dice_.below(size - keep), '\0'));
+    const size_t zeros = 1 + dice_.below(size - keep);
+    const auto end = static_cast<int64_t>(keep);
+    inode.life->gaps.add(end, end + static_cast<int64_t>(zeros));  // nobody wrote them
+    append(inode, std::string(zeros, '\0'));
   }
 }
 

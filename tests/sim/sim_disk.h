@@ -49,11 +49,14 @@ class SimDisk final : public Disk {
   void link(const std::string& path, const std::string& more);  // a hard link
   // Makes the link or points it elsewhere; `target` need not exist.
   void symlink(const std::string& target, const std::string& path);
+  bool has_directory(const std::string& path) const { return directories_.contains(path); }
   void make_directory(const std::string& path);
   void remove_directory(const std::string& path);  // REQUIRES: it is empty
   void rename_directory(const std::string& from, const std::string& to);
   void hold(Inode& inode) { ++inode.writers; }
   void let_go(Inode& inode);
+
+  std::vector<std::string> files_in(const std::string& directory) const;
 
   // What the oracle asks.
   const std::deque<Inode>& inodes() const { return inodes_; }

@@ -59,6 +59,11 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "line buried",
     "burial failed",
     "held until a line is taken",
+    "hole passed over",
+    "archive read to its end",
+    "link pointed elsewhere",
+    "directory renamed",
+    "directory removed",
     "twin of a delivered content",
 };
 

@@ -73,7 +73,12 @@ enum class Rare : uint8_t {
   kBuried,
   kBurialFailed,
   kHeldForProof,  // everything was refused, and nothing is left that could be taken
-  kTwin,          // two contents that begin alike in one place
+  kHolePassed,
+  kArchiveRead,
+  kLinkRetargeted,
+  kDirectoryMoved,
+  kDirectoryRemoved,
+  kTwin,  // two contents that begin alike in one place
   kCount,
 };
 const char* name_of(Rare rare);

@@ -156,6 +156,8 @@ void World::act(const Event& event) {
     case Act::kStart:
       if (agent_ == nullptr) start_agent();
       return;
+    case Act::kMove:
+      return writers_.move_directory();
     case Act::kClock:
       witness_.saw(Rare::kClockJump);
       wall_shift_ns_ += event.value;
@@ -175,13 +177,15 @@ void World::race() {
   racing_ = true;
   witness_.saw(Rare::kRaceInTurn);
   const size_t stream = dice_.below(writers_.count());
-  std::array<Rotation, 6> ways{};
+  std::array<Rotation, 8> ways{};
   size_t count = 0;
   if (plan_.rotations > 0) ways[count++] = Rotation::kRename;
   if (plan_.truncations > 0) ways[count++] = Rotation::kTruncate;
   if (plan_.cuts > 0) ways[count++] = Rotation::kCut;
   if (plan_.deletions > 0) ways[count++] = Rotation::kDelete;
   if (plan_.deletions > 0) ways[count++] = Rotation::kReplace;
+  if (plan_.packs > 0) ways[count++] = Rotation::kPack;
+  if (plan_.retargets > 0) ways[count++] = Rotation::kRetarget;
   const size_t pick = dice_.below(count + 2);
   if (pick < count) {
     rotate(stream, ways[pick]);
@@ -298,11 +302,11 @@ void World::wait_until_empty(Duration at_most) {
 
 void World::settle() {
   if (agent_ == nullptr) return witness_.violation("I6 LIVE", "the agent never came back");
-  ledger_.settle_accounts(agent_->survey().lag);
   // A look at a file may be under way just now.
   wait_until_empty(kLook);
-  // Of a content that was truncated away nobody owes anything, but it is on the road.
+  // Nobody owes what was truncated away, nor zeros that nobody wrote, but they are on the road.
   if (!agent_->empty() && mend_receivers()) wait_until_empty(kAfterwards);
+  ledger_.settle_accounts(agent_->survey().lag);
   if (!agent_->empty())
     witness_.violation("I7 BOUND", "buffers, reads or parcels are not returned");
   agent_->check_audit();

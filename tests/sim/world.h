@@ -50,6 +50,7 @@ class World {
     kStop,
     kStart,
     kClock,
+    kMove,
   };
   struct Event {
     MonoTime at;

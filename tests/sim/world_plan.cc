@@ -26,7 +26,9 @@ void World::plan_events() {
       add({begin_ + dice_.between(0_ms, plan_.troubled), Act::kWrite, i, 0});
   }
   for (int i = 0; i < plan_.rotations; ++i) {
-    const Rotation how = dice_.chance(750) ? Rotation::kRename : Rotation::kCopyTruncate;
+    // Whether an archive holds a file or its copy only names can tell, and here both are followed.
+    const bool copies = plan_.packs == 0 || !plan_.wide_pattern;
+    const Rotation how = dice_.chance(750) || !copies ? Rotation::kRename : Rotation::kCopyTruncate;
     at_random(1, Act::kRotate, static_cast<int64_t>(how));
   }
   at_random(plan_.truncations, Act::kRotate, static_cast<int64_t>(Rotation::kTruncate));
@@ -41,6 +43,9 @@ void World::plan_events() {
     for (int twice = 0; twice < 2; ++twice)
       add({at, Act::kRotate, which, static_cast<int64_t>(Rotation::kCopyTruncate)});
   }
+  at_random(plan_.packs, Act::kRotate, static_cast<int64_t>(Rotation::kPack));
+  at_random(plan_.retargets, Act::kRotate, static_cast<int64_t>(Rotation::kRetarget));
+  at_random(plan_.moves, Act::kMove);
   plan_operator();
   for (auto entry = plan_.without.rbegin(); entry != plan_.without.rend(); ++entry) {
     if (*entry < events_.size()) events_.erase(events_.begin() + static_cast<ptrdiff_t>(*entry));

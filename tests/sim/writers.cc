@@ -13,14 +13,18 @@ Writers::Writers(const Plan& plan, Witness& witness, SimDisk& disk, Dice dice)
   for (int i = 0; i < plan.streams; ++i) {
     Stream& stream = streams_.emplace_back();
     stream.path = fmt::format("/logs/{}s{}.log", i % 3 == 2 ? "app/" : "", i);
+    stream.appends = plan.no_append == 0 || !dice_.chance(plan.no_append);
+    if (plan.links > 0 && i % 3 != 2 && dice_.chance(plan.links))
+      link(stream, fmt::format("/pods/s{}", i));
   }
 }
 
 void Writers::reopen(Stream& stream) {
   if (stream.open != nullptr) disk_.let_go(*stream.open);
   stream.open = disk_.find(stream.path);
-  if (stream.open == nullptr) stream.open = disk_.create(stream.path);
+  if (stream.open == nullptr) stream.open = create(stream.path);
   disk_.hold(*stream.open);
+  stream.at = stream.open->life->content.size();
   stream.reopen_at = kNever;
 }
 
@@ -56,8 +60,7 @@ std::string Writers::make_line(size_t stream) {
 }
 
 void Writers::finish_line(Stream& stream) {
-  if (!stream.rest.empty() && stream.rest_in == stream.open->life)
-    disk_.append(*stream.open, stream.rest);
+  if (!stream.rest.empty() && stream.rest_in == stream.open->life) put(stream, stream.rest);
   stream.rest.clear();
 }
 
@@ -75,40 +78,29 @@ void Writers::write(size_t index) {
     text += line.substr(0, cut);
     stream.rest = line.substr(cut);
   }
-  disk_.append(*stream.open, text);
+  put(stream, text);
   stream.rest_in = stream.open->life;
   witness_.see("writer   s%ld writes %ld bytes to file #%ld, now %ld", static_cast<int64_t>(index),
                static_cast<int64_t>(text.size()), stream.open->serial,
                static_cast<int64_t>(stream.open->life->content.size()));
 }
 
-// a.log.1 becomes a.log.2, and what was a.log.2 is gone.
-void Writers::shift(const std::string& path) {
-  const std::string first = path + ".1";
-  const std::string second = path + ".2";
-  if (disk_.find(first) == nullptr) return;
-  if (disk_.find(second) != nullptr && dice_.chance(500)) disk_.unlink(second);
-  disk_.rename(first, second);
-}
-
 void Writers::rotate(size_t index, Rotation how) {
   Stream& stream = streams_[index];
   Inode* inode = disk_.find(stream.path);
-  if (inode == nullptr) return;
-  witness_.see("rotator  s%ld: file #%ld, way %ld", static_cast<int64_t>(index), inode->serial,
-               static_cast<int64_t>(how));
+  if (inode == nullptr && how != Rotation::kPack) return;
+  witness_.see("rotator  s%ld: file #%ld, way %ld", static_cast<int64_t>(index),
+               inode == nullptr ? 0 : inode->serial, static_cast<int64_t>(how));
   const Duration late =
       dice_.chance(300) ? Duration(0) : dice_.between(Duration(0), Duration(3'000'000'000));
   switch (how) {
     case Rotation::kRename:
-      shift(stream.path);
-      disk_.rename(stream.path, stream.path + ".1");
+      disk_.rename(stream.path, rotated_name(stream));
       be_told(stream, late);
-      if (dice_.chance(600)) disk_.create(stream.path);
+      if (dice_.chance(600)) create(stream.path);
       break;
     case Rotation::kCopyTruncate:
-      shift(stream.path);
-      disk_.append(*disk_.create(stream.path + ".1"), std::string(inode->life->content));
+      disk_.append(*create(rotated_name(stream)), std::string(inode->life->content));
       stream.copied = inode;
       break;
     case Rotation::kTruncate:
@@ -132,6 +124,12 @@ void Writers::rotate(size_t index, Rotation how) {
       stream.open = nullptr;
       disk_.unlink(stream.path);
       write(index);
+      break;
+    case Rotation::kPack:
+      pack(stream);
+      break;
+    case Rotation::kRetarget:
+      retarget(stream);
       break;
   }
 }

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "dice.h"
@@ -22,7 +23,16 @@
 
 namespace sluice::sim {
 
-enum class Rotation : uint8_t { kRename, kCopyTruncate, kTruncate, kCut, kDelete, kReplace };
+enum class Rotation : uint8_t {
+  kRename,
+  kCopyTruncate,
+  kTruncate,
+  kCut,
+  kDelete,
+  kReplace,
+  kPack,      // what was rotated before and has no writer
+  kRetarget,  // the stream's link to a new file
+};
 
 class Writers {
  public:
@@ -32,6 +42,8 @@ class Writers {
   // A few lines; perhaps the last one is not finished.
   void write(size_t stream);
   void rotate(size_t stream, Rotation how);
+  // The directory /logs/app gets another name, or is removed with all that is in it.
+  void move_directory();
   // The second half of a copytruncate.
   void finish_copy(size_t stream);
   // The machine goes down: nobody has anything open any more.
@@ -42,6 +54,11 @@ class Writers {
  private:
   struct Stream {
     std::string path;
+    std::string link;  // by which the agent knows it; empty: by the path
+    int targets = 0;   // that the link had
+    int rotated = 0;   // behind a link: names are never used again
+    bool appends = true;
+    size_t at = 0;  // where it goes on if it does not append
     Inode* open = nullptr;
     MonoTime reopen_at = kNever;
     int64_t lines = 0;
@@ -52,7 +69,14 @@ class Writers {
   void reopen(Stream& stream);
   void reopen_if_due(Stream& stream);
   void be_told(Stream& stream, Duration late);
+  Inode* create(const std::string& path);
+  void put(Stream& stream, std::string_view text);
   void shift(const std::string& path);
+  void shift_name(const std::string& from, const std::string& to);
+  std::string rotated_name(Stream& stream);
+  void pack(Stream& stream);
+  void retarget(Stream& stream);
+  void link(Stream& stream, const std::string& directory);
   std::string make_line(size_t stream);
   void finish_line(Stream& stream);
 
@@ -61,6 +85,7 @@ class Writers {
   SimDisk& disk_;
   Dice dice_;
   std::vector<Stream> streams_;
+  int directories_moved_ = 0;
 };
 
 }  // namespace sluice::sim
