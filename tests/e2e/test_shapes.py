@@ -74,6 +74,27 @@ class Shapes(World):
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(inbox.lines(), sorted(expected))
 
+    def test_rot_20_a_file_behind_a_link_is_rotated_where_nobody_compares(self):
+        pods = self.dir / "pods"
+        pods.mkdir()
+        log = pods / "0.log"
+        log.write_text("0 begins\n")
+        (self.logs / "container.log").symlink_to(log)
+        inbox = self.inbox()
+        # Notifications alone: the next comparison is an hour away.
+        agent = self.agent(inbox.url, "-reconcile-interval", "1h")
+        expected = ["0 begins"]
+        for turn in range(1, 6):
+            wait_until(lambda: inbox.lines() == sorted(expected), f"turn {turn}")
+            log.rename(pods / f"0.log.{turn}")
+            with open(pods / f"0.log.{turn}", "a") as out:
+                out.write(f"{turn - 1} ends\n")
+            log.write_text(f"{turn} begins\n")
+            expected += [f"{turn - 1} ends", f"{turn} begins"]
+        wait_until(lambda: inbox.lines() == sorted(expected), "all turns")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), sorted(expected))
+
     def test_dsc_13_what_is_no_file_is_skipped_with_one_warning_and_holds_nothing_up(self):
         os.mkfifo(self.logs / "pipe.log")
         (self.logs / "directory.log").mkdir()

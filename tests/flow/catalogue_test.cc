@@ -233,6 +233,69 @@ TEST_F(CatalogueTest, ALinkIsItsTarget) {
   EXPECT_EQ(notice(), Texts{"moved /l/a.log"});
 }
 
+TEST_F(CatalogueTest, ROT_20_WhatHappensToAFileBehindALinkIsHeardOfWhereTheFileIs) {
+  disk_.make_directories("/l");
+  disk_.make_directories("/data");
+  disk_.append("/data/x", "1\n");
+  disk_.symlink("/data/x", "/l/a.log");
+  follow(one({"/l/*.log"}));
+  EXPECT_EQ(reconcile(), Texts{"appeared /l/a.log"});
+  disk_.append("/data/x", "2\n");
+  EXPECT_EQ(notice(), Texts{"written /l/a.log"});
+  disk_.rename("/data/x", "/data/x.1");
+  disk_.append("/data/x", "3\n");
+  EXPECT_EQ(notice(), (Texts{"moved /l/a.log", "written /l/a.log"}));
+  // Also if somebody looks while the link leads nowhere.
+  disk_.rename("/data/x", "/data/x.2");
+  EXPECT_EQ(notice(), Texts{"gone /l/a.log"});
+  disk_.append("/data/x", "4\n");
+  EXPECT_EQ(notice(), (Texts{"appeared /l/a.log", "written /l/a.log"}));
+  disk_.append("/data/other", "not ours\n");
+  EXPECT_EQ(notice(), Texts{});
+}
+
+TEST_F(CatalogueTest, ALinkThatIsPointedElsewhereIsHeardOfThereAndNotWhereItWas) {
+  disk_.make_directories("/l");
+  disk_.make_directories("/data/1");
+  disk_.make_directories("/data/2");
+  disk_.append("/data/1/x", "1\n");
+  disk_.append("/data/2/x", "1\n");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.symlink("/data/1/x", "/l/a.log");
+  EXPECT_EQ(notice(), Texts{"appeared /l/a.log"});
+  disk_.symlink("/data/2/x", "/l/a.log");
+  EXPECT_EQ(notice(), Texts{"moved /l/a.log"});
+  reconcile();
+  EXPECT_EQ(disk_.watches(), 2U) << "/l and /data/2";
+  disk_.append("/data/1/x", "2\n");
+  EXPECT_EQ(notice(), Texts{});
+  disk_.append("/data/2/x", "2\n");
+  EXPECT_EQ(notice(), Texts{"written /l/a.log"});
+  disk_.unlink("/l/a.log");
+  notice();
+  reconcile();
+  EXPECT_EQ(disk_.watches(), 1U);
+}
+
+TEST_F(CatalogueTest, ATargetAndItsLinkMayBothBeFollowedAndLoseTheirDirectory) {
+  disk_.make_directories("/l");
+  disk_.make_directories("/data");
+  disk_.append("/data/x.log", "1\n");
+  disk_.symlink("/data/x.log", "/l/a.log");
+  follow(one({"/l/*.log", "/data/*.log"}));
+  EXPECT_EQ(reconcile(), (Texts{"appeared /data/x.log", "appeared /l/a.log"}));
+  disk_.append("/data/x.log", "2\n");
+  EXPECT_EQ(notice(), (Texts{"written /data/x.log", "written /l/a.log"}));
+  disk_.unlink("/data/x.log");
+  disk_.unlink("/data");
+  disk_.make_directories("/data");
+  disk_.append("/data/x.log", "3\n");
+  notice();
+  disk_.append("/data/x.log", "4\n");
+  EXPECT_EQ(notice(), (Texts{"written /data/x.log", "written /l/a.log"}));
+}
+
 TEST_F(CatalogueTest, SpecialFilesAreSaidOnceAndLeftAlone) {
   disk_.make_directories("/l/dir.log");
   disk_.make_fifo("/l/pipe.log");

@@ -133,7 +133,16 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     const bool was_open = open_.erase(file.value) == 1;
     SLUICE_CHECK(was_open, "a handle is closed once");
   }
-  Result<std::string> resolve(const std::string& path) override { return path; }
+  Result<std::string> resolve(const std::string& path) override {
+    std::string at = path;
+    for (int depth = 0; depth < 8; ++depth) {
+      const NodePtr node = find(at, false);
+      if (node == nullptr) return Error::from_errno("realpath", ENOENT);
+      if (node->kind != FileKind::kSymlink) return at;
+      at = node->content;
+    }
+    return Error::from_errno("realpath", ELOOP);
+  }
 
   // DirectoryFeed
   Result<void> watch(const std::string& directory) override {

@@ -51,11 +51,17 @@ void Catalogue::reconcile(Events& events) {
   for (auto it = directories_.begin(); it != directories_.end();) {
     it = it->second.seen == generation_ ? std::next(it) : drop_directory(it, events);
   }
+  for (const std::string& directory : targets_.forget_unseen(generation_)) {
+    if (!directories_.contains(directory)) feed_.unwatch(directory);
+  }
 }
 
 void Catalogue::notice(const std::vector<DirectoryChange>& changes, Events& events) {
   ++generation_;
-  for (const DirectoryChange& change : changes) look_at_hint(change, events);
+  for (const DirectoryChange& change : changes) {
+    look_at_target(change, events);
+    look_at_hint(change, events);
+  }
   look_at_doubtful(events);
 }
 
@@ -79,11 +85,21 @@ void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
   look_again(std::string(change.directory), events);
 }
 
+// What happens to the file behind a link is seen where the file is.
+void Catalogue::look_at_target(const DirectoryChange& change, Events& events) {
+  for (const std::string& link : targets_.links_to(change.directory, change.name)) {
+    if (change.name.empty()) find_target(link);  // its directory moved or went away
+    const std::string directory = parent_of(link);
+    if (!directories_.contains(directory)) continue;
+    const std::string name = link.substr(link.rfind('/') + 1);
+    look_at_hint({directory, name, change.content, false}, events);
+  }
+}
+
 // The directory itself moved or went away: its watch, if any, is on something else by now.
 void Catalogue::look_again(const std::string& path, Events& events) {
   Directory& directory = directories_.at(path);
-  feed_.unwatch(path);
-  directory.watched = false;
+  unwatch(path, directory);
   directory.seen = 0;
   walk(path, events);
   for (const std::string& root : roots_) {
@@ -138,8 +154,7 @@ void Catalogue::look_at_directory(const std::string& path, std::vector<std::stri
   if (directory.seen == generation_) return;  // two patterns lead here
   directory.seen = generation_;
   if (stat.ok() && directory.key != key_of(*stat)) {
-    if (directory.watched) feed_.unwatch(path);  // the watch is on a directory that is gone
-    directory.watched = false;
+    if (directory.watched) unwatch(path, directory);  // the watch is on a directory that is gone
     directory.key = key_of(*stat);
   }
   // First the watch, then the look: what happens in between is seen twice and not missed.
@@ -165,6 +180,7 @@ void Catalogue::look_at_entry(const std::string& path, const DirectoryEntry& ent
   std::vector<SourceId> sources = wanted_by(child);
   const bool leads_on = link && descends(child, true);
   if (sources.empty() && !leads_on) return;
+  if (link && !sources.empty()) find_target(child);
   const auto stat = disk_.stat(child);
   if (leads_on && stat.ok() && stat->kind == FileKind::kDirectory) below.push_back(child);
   if (!sources.empty())
@@ -219,6 +235,7 @@ void Catalogue::look_at_name(const DirectoryChange& change, Events& events) {
     return look_at_new_directory(directory_path, name, events);
   if (leads_on) drop_subtree(path, events);
   Directory& directory = directories_.at(directory_path);
+  if (!sources.empty() && stat.ok() && is_link(directory_path, name)) find_target(path);
   if (!sources.empty()) look_at_file(path, name, sources, stat, directory, events);
   const auto known = directory.names.find(name);
   const bool unseen = known == directory.names.end();
@@ -257,6 +274,31 @@ void Catalogue::watch(const std::string& path, Directory& directory, Events& eve
     events.push_back(trouble(Kind::kDirectoryUnwatched, path, watched.error().sys_errno));
 }
 
+void Catalogue::unwatch(const std::string& path, Directory& directory) {
+  feed_.unwatch(path);
+  directory.watched = false;
+  if (targets_.holds_targets(path)) (void)feed_.watch(path);
+}
+
+// Only for a name that changed: a listing knows it without asking.
+bool Catalogue::is_link(const std::string& directory, const std::string& name) const {
+  const std::string path = join(directory, name);
+  const auto target = disk_.resolve(path);
+  if (!target.ok() || *target == path) return false;
+  // It may be no more than a file in a directory behind a link.
+  const auto parent = disk_.resolve(directory);
+  return !parent.ok() || *target != join(*parent, name);
+}
+
+// Where a link leads. Without a watch there the next comparison finds what happened to the file.
+void Catalogue::find_target(const std::string& link) {
+  targets_.saw(link, generation_);
+  const auto target = disk_.resolve(link);
+  if (!target.ok()) return;
+  targets_.lead(link, *target, generation_);
+  (void)feed_.watch(parent_of(*target));
+}
+
 void Catalogue::keep_subtree(const std::string& path) {
   const std::string prefix = join(path, "");
   for (auto it = directories_.lower_bound(prefix); it != directories_.end(); ++it) {
@@ -279,7 +321,7 @@ Catalogue::Directories::iterator Catalogue::drop_directory(Directories::iterator
   for (const auto& [name, known] : directory->second.names) {
     if (known.regular) forget_name(join(directory->first, name), known, events);
   }
-  if (directory->second.watched) feed_.unwatch(directory->first);
+  if (directory->second.watched) unwatch(directory->first, directory->second);
   return directories_.erase(directory);
 }
 

@@ -3,7 +3,8 @@
 //
 // In:      the patterns of the sources; a look at the disk (reconcile) or hints from the feed.
 // Out:     events: a name appeared, moved to another file, went away; a file was written to.
-// Owns:    the list of watched directories and of matching names. Borrows Disk and DirectoryFeed.
+// Owns:    the list of watched directories, of matching names, and where those that are links lead.
+//          Borrows Disk and DirectoryFeed.
 // Thread:  the steward's. No clock: who calls decides when.
 // Limits:  one entry per matching name and per directory below the roots. A directory that cannot
 //          be watched is polled: it is looked at in every reconcile, like all others.
@@ -24,6 +25,7 @@
 
 #include "flow/discover/glob.h"
 #include "flow/discover/identity.h"
+#include "flow/discover/link_targets.h"
 #include "sluice/disk.h"
 #include "sluice/ids.h"
 
@@ -107,9 +109,13 @@ class Catalogue {
   void look_at_hint(const DirectoryChange& change, Events& events);
   void look_again(const std::string& path, Events& events);
   void look_at_doubtful(Events& events);
+  void look_at_target(const DirectoryChange& change, Events& events);
   void look_at_name(const DirectoryChange& change, Events& events);
   void look_at_new_directory(const std::string& directory, const std::string& name, Events& events);
   void watch(const std::string& path, Directory& directory, Events& events);
+  void unwatch(const std::string& path, Directory& directory);
+  bool is_link(const std::string& directory, const std::string& name) const;
+  void find_target(const std::string& link);
   void keep_subtree(const std::string& path);
   void drop_subtree(const std::string& path, Events& events);
   Directories::iterator drop_directory(Directories::iterator directory, Events& events);
@@ -124,6 +130,7 @@ class Catalogue {
   const std::vector<std::string> roots_;
 
   Directories directories_;
+  LinkTargets targets_;
   std::set<std::string> doubtful_;       // may have vanished without a word
   std::vector<DirectoryEntry> entries_;  // of the directory under the eye; kept for its memory
   uint64_t generation_ = 0;
