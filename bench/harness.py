@@ -72,6 +72,8 @@ class Bench:
         self.cpus = sorted(os.sched_getaffinity(0))
         self.receiver = None
         self.running = []
+        # `timeout` says SIGTERM: processes and files go then, too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
 
     def close(self):
         for process in [*self.running, *([self.receiver] if self.receiver else [])]:

@@ -5,6 +5,7 @@
 
 #include <cstdio>
 
+#include "measure/private_directory.h"
 #include "measure/tune_run.h"
 
 namespace sluice {
@@ -100,7 +101,8 @@ TEST(TuneTime, TheLogIsAsLongAsTheFastestHostReadsAndNoLongerThanAllowed) {
 
 TEST(Trial, AnAgentThatCannotStartIsSaidWithItsLastWords) {
   TrialSubject broken = subject();
-  broken.directory = testing::TempDir();
+  const PrivateDirectory directory(testing::TempDir());
+  broken.directory = directory.path();
   broken.run_agent = [](const AgentConfig&) {
     std::fputs("the disk is full\n", stderr);
     return 1;
