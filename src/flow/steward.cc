@@ -105,7 +105,7 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
   for (const StewardSource& source : settings_.sources) {
     if (source.from == StartFrom::kEnd) rows_.note_source(source.name, wall);
   }
-  if (rows_.changed()) rows_changed();
+  if (rows_.changed()) row_added();
   flush_orders();
   count();
   return {};
@@ -128,7 +128,12 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     make_room();
     read_archives();
   }
-  if (now >= store_at_) (void)store_now();  // said, counted and tried again by itself
+  // Failures are said, counted and tried again.
+  if (now >= store_at_) {
+    (void)store_now();
+  } else if (now >= new_rows_at_) {
+    (void)commit_rows();
+  }
   flush_orders();
   count();
   return next_deadline();
@@ -263,7 +268,7 @@ void Steward::count() {
 }
 
 MonoTime Steward::next_deadline() const {
-  MonoTime next = store_at_;
+  MonoTime next = std::min(store_at_, new_rows_at_);
   const bool orders_wait = std::any_of(orders_.begin(), orders_.end(),
                                        [](const auto& waiting) { return !waiting.empty(); });
   if (orders_wait) next = std::min(next, now_ + kOrderPause);

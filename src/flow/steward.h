@@ -165,6 +165,9 @@ class Steward {
   static constexpr Duration kRoomPause{100'000'000};
   // Leaving files are looked at again not earlier than this after an ack.
   static constexpr Duration kLeavingPause{250'000'000};
+  // New rows are committed at most this often, beside the interval: a hundred rotations a second
+  // make ten commits. Longer: more that a crash forgets it ever saw.
+  static constexpr Duration kNewRowPause{100'000'000};
   // After a name vanished, its directory is looked at again after this: rm -r needs a moment.
   static constexpr Duration kDoubtPause{1'000'000'000};
   // An order that found its channel full is tried again after this.
@@ -328,7 +331,9 @@ class Steward {
   RowUpdate update_row(FollowedTail& tail);
   void end_row(FollowedTail& tail);
   void restart_row(FollowedTail& tail);
+  Result<void> commit_rows();
   void rows_changed();
+  void row_added();
   void mark_dirty(FollowedTail& tail);
   void count_exposed(Bytes committed);
 
@@ -372,6 +377,8 @@ class Steward {
   MonoTime expire_at_ = kNever;
   int64_t expire_from_ = 0;  // the row at which the next slice begins
   MonoTime store_at_ = kNever;
+  MonoTime new_rows_at_ = kNever;    // rows of files that the store has never heard of
+  MonoTime stored_{-1'000'000'000};  // the last attempt
   MonoTime leaving_at_ = kNever;
   MonoTime room_at_ = kNever;
   MonoTime closing_at_ = kNever;

@@ -108,6 +108,7 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   count_missed(MissedReason::kUnacked, settle_past(row.ledger));
   if (is_new) {
     row = rows_.add(row, wall_);
+    row_added();
   } else {
     rows_.put(row);
     left_.erase(row.row);

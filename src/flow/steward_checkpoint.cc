@@ -13,6 +13,14 @@ void Steward::rows_changed() {
   store_at_ = std::min(store_at_, now_ + settings_.checkpoint_interval);
 }
 
+// What no row speaks of is nobody's after a crash: a file that is renamed while the agent is down
+// is not found, and `from: end` skips what was written meanwhile. So new rows do not wait for the
+// interval. A store that fails is left alone until its next regular attempt.
+void Steward::row_added() {
+  rows_changed();
+  if (store_works_) new_rows_at_ = std::min(new_rows_at_, std::max(now_, stored_ + kNewRowPause));
+}
+
 void Steward::mark_dirty(FollowedTail& tail) {
   if (!std::exchange(tail.dirty, true)) dirty_.push_back(tail.id);
   rows_changed();
@@ -35,6 +43,12 @@ Result<void> Steward::store_now() {
     tail->dirty = false;
     if (update_row(*tail) != RowUpdate::kDone) mark_dirty(*tail);
   }
+  return commit_rows();
+}
+
+Result<void> Steward::commit_rows() {
+  new_rows_at_ = kNever;
+  stored_ = now_;
   if (!rows_.changed()) return {};
   const Result<void> stored = rows_.commit(world_.store);
   store_works_ = stored.ok();

@@ -215,6 +215,21 @@ TEST_F(StewardRotationTest, AFileThatIsRotatedBeforeItsFirstAckIsFoundToo) {
   EXPECT_EQ(lines(), LineList{"1\n"});
 }
 
+TEST_F(StewardRotationTest, ROT_12_AFileThatIsKilledAndRotatedRightAfterItWasSeenIsFoundToo) {
+  agent();
+  stand().answering = false;
+  stand().start();
+  stand().run(3_s);
+  disk_.append("/l/a.log", "1\n");
+  stand().run(20_ms);
+  stand().crash();
+  disk_.rename("/l/a.log", "/l/a.log.1");
+  stand().answering = true;
+  stand().start();
+  stand().run(1_s);
+  EXPECT_EQ(lines(), LineList{"1\n"});
+}
+
 TEST_F(StewardRotationTest, ROT_12_FiveRotationsWhileDownLoseAndDoubleNothing) {
   agent({"/l/a.log*"});
   disk_.append("/l/a.log", "0\n");

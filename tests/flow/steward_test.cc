@@ -58,12 +58,12 @@ TEST_F(StewardTest, StoresPositionsBeforeTheIntervalWhenManyBytesWouldBeRepeated
   disk_.append("/l/a.log", std::string(49, 'x') + "\n");
   stand().start();
   stand().run(100_ms);
-  EXPECT_EQ(store_.commits, 0) << "50 bytes can wait for the interval";
+  EXPECT_EQ(store_.commits, 1) << "the row of the new file; 50 bytes can wait for the interval";
   disk_.append("/l/a.log", std::string(49, 'y') + "\n");
   stand().run(100_ms);
   ASSERT_EQ(store_.rows.size(), 1U);
   EXPECT_EQ(store_.rows.begin()->second.offset, FileOffset(100));
-  EXPECT_EQ(store_.commits, 1);
+  EXPECT_EQ(store_.commits, 2);
 }
 
 TEST_F(StewardTest, ManyBytesAreNoReasonToAskAFailingStoreAgainAndAgain) {
@@ -159,6 +159,34 @@ TEST_F(StewardTest, FromEndRemembersAFirstStartThatFoundNothing) {
   stand().start();
   stand().run(100_ms);
   EXPECT_EQ(lines(), LineList{"made while down\n"});
+}
+
+TEST_F(StewardTest, DSC_3_FromEndRemembersItsFirstStartAlsoIfItIsKilledAtOnce) {
+  agent(settings_for(source({"/l/*.log"}, StartFrom::kEnd)));
+  disk_.append("/l/a.log", "old\n");
+  stand().start();
+  stand().step();
+  stand().crash();
+  disk_.append("/l/a.log", "while down\n");
+  disk_.append("/l/b.log", "made while down\n");
+  stand().start();
+  stand().run(100_ms);
+  EXPECT_EQ(lines(), LineList{"while down\n"});
+  EXPECT_EQ(lines("/l/b.log"), LineList{"made while down\n"});
+}
+
+TEST_F(StewardTest, RowsOfManyNewFilesAreCommittedTogether) {
+  agent();
+  stand().answering = false;
+  stand().start();
+  stand().run(5_s);
+  const int commits = store_.commits;
+  for (int i = 0; i < 50; ++i) {
+    disk_.append("/l/" + std::to_string(i) + ".log", "1\n");
+    stand().run(10_ms);
+  }
+  EXPECT_EQ(store_.rows.size(), 50U) << "none waits for the interval";
+  EXPECT_LE(store_.commits - commits, 6) << "and half a second is no reason for fifty commits";
 }
 
 TEST_F(StewardTest, FromEndBeginsWithAWholeLine) {
