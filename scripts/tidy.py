@@ -24,6 +24,7 @@ THIRD_PARTY = {
     "read": {"xxhash.h"},
     "discover": {"xxhash.h"},
     "checkpoint": {"xxhash.h"},
+    "spool": {"xxhash.h"},
 }
 BANNED_NAMES = {"util", "utils", "common", "helper", "helpers", "manager", "handler", "misc"}
 BANNED_IN_FLOW = [

@@ -60,6 +60,7 @@ enum class StartFrom : uint8_t { kBeginning, kEnd };
 enum class CarriageReturn : uint8_t { kKeep, kStrip };
 enum class Framing : uint8_t { kJson, kNdjson };
 enum class Overflow : uint8_t { kBlock, kDropOldest };
+enum class SpoolMode : uint8_t { kOff, kAll };
 enum class Compression : uint8_t { kNone, kGzip, kZstd };
 enum class DeliveryOrder : uint8_t { kParallel, kFile };
 enum class EndpointBalance : uint8_t { kFailover, kSpread };
@@ -244,6 +245,16 @@ struct DestinationConfig {
   // taken beside. When it is reached the files of refused lines wait. Raising it keeps more of
   // them.
   Bytes dead_letter_max = Bytes(256 << 20);
+
+  // Whether lines that the destination does not take go to disk, compressed: kOff leaves them in
+  // their files, kAll keeps a copy of all that wait, so that files may be deleted.
+  SpoolMode spool = SpoolMode::kOff;
+
+  // Most bytes of the spool. Raising it outlasts longer outages.
+  Bytes spool_max = Bytes(1 << 30);
+
+  // When it is full: kBlock stops reading, kDropOldest gives up the oldest spooled lines, counted.
+  Overflow spool_full = Overflow::kBlock;
 
   // The whole time of one request before it is given up and sent again. Too low a value sends the
   // same lines twice to a slow destination; too high a value notices a dead one late.

@@ -68,8 +68,16 @@ struct alignas(64) LaneMetrics {
   Counter dropped_parcels;
   Counter dead_lines;  // in the dead letters
   Counter dead_raw_bytes;
-  Counter dead_errors;  // letters that could not be written and are tried again
-  Counter splits;       // bodies that were answered 413 and are sent in smaller parts
+  Counter dead_errors;    // letters that could not be written and are tried again
+  Counter spooled_lines;  // went to the spool
+  Counter spooled_raw_bytes;
+  Counter replayed_raw_bytes;   // of those delivered or dead, what came out of the spool
+  Counter spool_errors;         // writes to it that failed and are tried again
+  Counter spool_lost_lines;     // in it, and damaged or gone
+  Counter spool_dropped_lines;  // by spool-full: drop-oldest
+  Counter spool_bytes;          // gauge: of its segments
+  Counter spool_lines;          // gauge: in it and not delivered
+  Counter splits;               // bodies that were answered 413 and are sent in smaller parts
   Counter dissections;  // bodies that were answered 400 or 422 and are searched for the bad record
   Counter cuts;         // parts that were made of bodies
   Counter holds;        // answers that only a person can cure (401, 404, ...)

@@ -32,6 +32,7 @@ namespace sluice {
 enum class Fate : uint8_t {
   kOnItsWay,
   kDelivered,    // a final 2xx after the whole body was sent
+  kSpooled,      // durable in the spool, which sends it from now on
   kDropped,      // by the user's own overflow policy; counted to the line
   kUndelivered,  // given back at shutdown; its spans are not released, the next run reads them
                  // again

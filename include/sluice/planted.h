@@ -56,6 +56,7 @@ enum class Planted : uint8_t {
   kClosedWithoutRow,
   kDamagedStoreSkipsToEnd,
   kDeadBeforeDurable,
+  kSpoolFailureIgnored,
   kCount,
 };
 
@@ -99,6 +100,7 @@ inline constexpr std::array<const char*, static_cast<size_t>(Planted::kCount)> k
     "closed-without-row",
     "damaged-store-skips-to-end",
     "dead-before-durable",
+    "spool-failure-ignored",
 };
 
 #ifdef SLUICE_PLANTED_BUGS

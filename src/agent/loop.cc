@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "flow/compress/codecs.h"
+#include "platform/spool_files.h"
 
 namespace sluice {
 
@@ -78,11 +79,29 @@ std::string Loop::make() {
                                           lane.dead_bytes_max),
         *plan_.clock, *lane.waker);
     parts.dead = post.dead.get();
+    std::string problem = open_spool(lane, post);
+    if (!problem.empty()) return problem;
+    parts.spool = post.spool.get();
     post.lane = std::make_unique<Lane>(lane.settings, parts, lane.seed);
     posts_.push_back(std::move(post));
   }
   if (plan_.make_shard) shard_ = plan_.make_shard(*io_);
   return {};
+}
+
+// Also where nothing new is spooled: what lies there from before is sent.
+std::string Loop::open_spool(const LaneSpec& lane, Post& post) {
+  auto files = std::make_unique<SpoolFiles>(lane.spool_directory, lane.settings.name);
+  const auto present = files->list();
+  if (present && present->empty() && !lane.settings.spools) return {};
+  post.spool = std::make_unique<SpoolDesk>(lane.spool, std::move(files), *plan_.clock, *lane.waker);
+  const Result<void> opened = post.spool->open();
+  if (opened) return {};
+  const bool later = opened.error().code == Errc::kUnsupported;
+  return "destination '" + lane.settings.name + "': the spool in " + lane.spool_directory +
+         " cannot be used: " + opened.error().message() +
+         (later ? "; run the version that wrote it, or move the directory away"
+                : "; look after its disk and permissions");
 }
 
 void Loop::obey() {

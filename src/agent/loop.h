@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "agent/late_waker.h"
+#include "agent/spool_desk.h"
 #include "agent/wires.h"
 #include "flow/lane.h"
 #include "flow/shard.h"
@@ -54,7 +55,9 @@ struct LaneSpec {
   CompressionLevel level;
   std::string dead_directory;
   Bytes dead_bytes_max;
-  Waker* waker = nullptr;  // of the loop, for the dead letters
+  std::string spool_directory;
+  SpoolSettings spool;
+  Waker* waker = nullptr;  // of the loop, for the dead letters and the spool
 };
 
 struct LoopPlan {
@@ -95,11 +98,13 @@ class Loop {
     std::unique_ptr<Wire> wire;
     std::unique_ptr<BodyCutter> cutter;
     std::unique_ptr<DeadLetterDesk> dead;
+    std::unique_ptr<SpoolDesk> spool;
     std::unique_ptr<Lane> lane;
   };
 
   void run();
   std::string make();
+  std::string open_spool(const LaneSpec& lane, Post& post);
   void turns();
   void obey();
   MonoTime turn_lanes(MonoTime now);

@@ -10,6 +10,7 @@
 #include "agent/check.h"
 #include "agent/dlq.h"
 #include "agent/run.h"
+#include "agent/spool.h"
 #include "control/config_print.h"
 #include "receive/generate.h"
 #include "receive/receive.h"
@@ -25,6 +26,7 @@ Other commands:
   sluice check      validates a configuration and says everything that is wrong with it
   sluice audit      proves that every byte is delivered, or says what is not
   sluice dlq        shows and replays lines that a destination refused
+  sluice spool      shows what waits on disk for its destination
   sluice explain    says whether a path is followed, or why not
   sluice bench      measures what a core of this host can do with these flags and lines
   sluice tune       tries flags on this host and recommends some
@@ -52,6 +54,7 @@ int dispatch(std::span<char* const> args) {
   if (command == "check" || command == "validate") return sluice::check_configuration_main(rest);
   if (command == "audit") return sluice::audit_main(rest);
   if (command == "dlq") return sluice::dlq_main(rest);
+  if (command == "spool") return sluice::spool_main(rest);
   if (command == "explain") return sluice::explain_main(rest);
   if (command == "bench") return sluice::bench_main(rest);
   if (command == "tune") return sluice::tune_main(rest);
@@ -59,8 +62,8 @@ int dispatch(std::span<char* const> args) {
   if (command == "generate") return sluice::generate_main(rest);
   std::fprintf(
       stderr,
-      "sluice: there is no command '%.*s'; the commands are run, check, audit, dlq, explain, "
-      "bench, tune, receive, generate, version, help\n",
+      "sluice: there is no command '%.*s'; the commands are run, check, audit, dlq, spool, "
+      "explain, bench, tune, receive, generate, version, help\n",
       static_cast<int>(command.size()), command.data());
   return kExitConfiguration;
 }

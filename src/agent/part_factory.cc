@@ -5,6 +5,7 @@
 #include "flow/compress/codecs.h"
 #include "platform/cpu_affinity.h"
 #include "platform/dead_letter_text.h"
+#include "platform/spool_files.h"
 
 namespace sluice {
 namespace {
@@ -100,6 +101,10 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.level = destination.level;
   spec.dead_directory = config_->state_dir + "/" + std::string(kDeadLetterDirectory);
   spec.dead_bytes_max = destination.dead_letter_max;
+  spec.spool_directory = config_->state_dir + "/" + std::string(kSpoolDirectory);
+  spec.spool.bytes_max = destination.spool_max;
+  spec.spool.drop_oldest = destination.spool_full == Overflow::kDropOldest;
+  spec.settings.spools = destination.spool == SpoolMode::kAll;
   spec.waker = waker_of_lane(id);
   spec.settings.retry_min_delay = destination.retry_min_delay;
   spec.settings.retry_max_delay = destination.retry_max_delay;

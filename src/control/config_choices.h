@@ -48,6 +48,9 @@ constexpr auto choices(Overflow) {
   return std::to_array<Choice<Overflow>>(
       {{"block", Overflow::kBlock}, {"drop-oldest", Overflow::kDropOldest}});
 }
+constexpr auto choices(SpoolMode) {
+  return std::to_array<Choice<SpoolMode>>({{"off", SpoolMode::kOff}, {"all", SpoolMode::kAll}});
+}
 constexpr auto choices(Compression) {
   return std::to_array<Choice<Compression>>(
       {{"gzip", Compression::kGzip}, {"zstd", Compression::kZstd}, {"none", Compression::kNone}});

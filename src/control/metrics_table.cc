@@ -30,12 +30,14 @@ double memory_limit(const MetricsScrape& scrape) {
 double unhealthy_reasons(const MetricsScrape& scrape) {
   return static_cast<double>(scrape.board.status.unhealthy.size());
 }
-// Read, less what was put back, delivered, given up or buried.
+// Read, less what was put back, delivered, given up, buried or spooled; what comes out of the spool
+// is delivered and was not read.
 int64_t in_flight_of(const MetricsScrape& scrape) {
   int64_t bytes = 0;
   for (const LaneView& lane : scrape.view->lanes)
     bytes -= lane.metrics->delivered_raw_bytes.get() + lane.metrics->dropped_raw_bytes.get() +
-             lane.metrics->dead_raw_bytes.get();
+             lane.metrics->dead_raw_bytes.get() + lane.metrics->spooled_raw_bytes.get() -
+             lane.metrics->replayed_raw_bytes.get();
   for (const ShardView& shard : scrape.view->shards)
     bytes += shard.metrics->read_bytes.get() - shard.metrics->returned_bytes.get();
   return std::max<int64_t>(bytes, 0);
@@ -194,6 +196,24 @@ constexpr MetricRow kRows[] = {
     {"dead_letter_errors_total", kCounter,
      "Dead letters that could not be stored (full, failing disk) and are tried again.",
      &LaneMetrics::dead_errors},
+    {"spooled_lines_total", kCounter, "Lines that went to the spool.", &LaneMetrics::spooled_lines},
+    {"spooled_raw_bytes_total", kCounter, "Log bytes of the lines that went to the spool.",
+     &LaneMetrics::spooled_raw_bytes},
+    {"spool_replayed_raw_bytes_total", kCounter,
+     "Log bytes of the lines that came out of the spool and were delivered or buried.",
+     &LaneMetrics::replayed_raw_bytes},
+    {"spool_errors_total", kCounter,
+     "Writes to the spool and reads of it that failed (full, failing disk) and are tried again.",
+     &LaneMetrics::spool_errors},
+    {"spool_lost_lines_total", kCounter,
+     "Lines of the spool that are damaged on disk or gone with it: they are lost.",
+     &LaneMetrics::spool_lost_lines},
+    {"spool_dropped_lines_total", kCounter,
+     "Lines of the spool given up by the user's own policy (spool-full: drop-oldest).",
+     &LaneMetrics::spool_dropped_lines},
+    {"spool_bytes", kGauge, "Bytes on disk of the spool.", &LaneMetrics::spool_bytes},
+    {"spool_lines", kGauge, "Lines in the spool that are not delivered.",
+     &LaneMetrics::spool_lines},
     {"destination_body_limit_bytes", kGauge,
      "The largest body before compression that the destination takes, learnt from its answers; 0: "
      "no limit is known.",

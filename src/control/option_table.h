@@ -37,8 +37,8 @@ using SourceField = FieldOf<SourceConfig, std::string, std::vector<std::string>,
                             StartFrom, CarriageReturn, LineFormat, TextEncoding>;
 using DestinationField =
     FieldOf<DestinationConfig, std::string, Framing, Lines, Bytes, Duration, int32_t, Overflow,
-            Compression, CompressionLevel, RateLimit, DeliveryOrder, SecretMap, bool, HttpVersion,
-            EndpointBalance, std::vector<std::string>>;
+            SpoolMode, Compression, CompressionLevel, RateLimit, DeliveryOrder, SecretMap, bool,
+            HttpVersion, EndpointBalance, std::vector<std::string>>;
 using TlsField = FieldOf<TlsConfig, std::string, bool, TlsVersion>;
 using AuthField = FieldOf<Authentication, std::string, Secret>;
 

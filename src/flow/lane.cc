@@ -49,6 +49,7 @@ Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
 MonoTime Lane::turn(MonoTime now) {
   take_arrivals();
   take_filed(now);
+  if (parts_.spool != nullptr) turn_spool(now);
   if (body_limit_.turn(now)) publish_limit();
   if (now >= stop_deadline_ && !giving_back_) {
     // What the destination has answered by now still counts.
@@ -67,6 +68,7 @@ MonoTime Lane::turn(MonoTime now) {
     busy = reaped || sent;
   }
 
+  if (parts_.spool != nullptr) next_send_ = std::min(next_send_, feed_spool(now));
   publish_gauges();
   if (std::exchange(went_home_, false) && parts_.steward != nullptr) parts_.steward->wake();
   if (busy) return now;
@@ -157,6 +159,8 @@ void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
   metrics.delivered_parcels.add();
   metrics.delivered_lines.add(parcel.lines.value);
   metrics.delivered_raw_bytes.add(parcel.raw_bytes.value);
+  if (in_flight_.by_ticket(answer.ticket).spooled != 0)
+    metrics.replayed_raw_bytes.add(parcel.raw_bytes.value);
   metrics.delivered_encoded_bytes.add(parcel.encoded_bytes.value);
   metrics.delivered_body_bytes.add(static_cast<int64_t>(parcel.body_bytes));
 }
@@ -183,7 +187,8 @@ void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, Mono
 // to drop: what was sent just now is safe from that. A drop can free a permit, so once more.
 bool Lane::send_what_may_go(MonoTime now) {
   next_send_ = kNever;
-  if (giving_back_ || (queue_.empty() && in_flight_.backing_off() == 0)) return false;
+  const bool nothing = queue_.empty() && in_flight_.backing_off() == 0 && !spool_.next.parcel;
+  if (giving_back_ || nothing) return false;
   if (!home_has_room()) {
     next_send_ = now + kHomeRetry;
     return false;
@@ -210,14 +215,17 @@ bool Lane::send_next(MonoTime now) {
     next_send_ = kNever;  // an answer wakes the lane
     return false;
   }
-  if (!retry && (in_flight_.full() || queue_.empty() || too_far_ahead())) return false;
+  const bool live = !retry && !in_flight_.full() && live_may_go();
+  const bool replay =
+      !retry && !in_flight_.full() && spooled_may_go() && (spool_.next_has_turn || !live);
+  if (!retry && !live && !replay) return false;
   if (retry && due->apart != nullptr && !prepare_part(*due, now)) return true;
-  if (!retry && is_oversized(*queue_.front().parcel)) {
-    start_in_parts(now);
+
+  Consignment& next = retry ? *due : replay ? spool_.next : queue_.front();
+  if (!retry && is_oversized(*next.parcel)) {
+    start_in_parts(replay ? take_spooled() : take_from_queue(), now);
     return true;
   }
-
-  Consignment& next = retry ? *due : queue_.front();
   const RateLimits::Cost cost{Bytes(static_cast<int64_t>(next.outgoing().body_bytes)),
                               next.outgoing().lines};
   const MonoTime earliest = limits_.earliest(cost, now);
@@ -229,10 +237,11 @@ bool Lane::send_next(MonoTime now) {
   }
   limits_.take(cost, now);
   next.throttled = false;
+  spool_.next_has_turn = !replay;
   if (retry) {
     begin_attempt(in_flight_.restart_next_due(), now);
   } else {
-    Consignment fresh = take_from_queue();
+    Consignment fresh = replay ? take_spooled() : take_from_queue();
     fresh.delivered_before = delivered_raw_;
     begin_attempt(in_flight_.start(std::move(fresh)), now);
   }
@@ -307,26 +316,33 @@ void Lane::send_home(Consignment consignment, Fate fate) {
   if (consignment.apart != nullptr) hold_part(*consignment.apart, nullptr);
   Parcel& parcel = *consignment.parcel;
   SLUICE_CHECK(parcel.fate == Fate::kOnItsWay, "a parcel comes home once");
-  const int64_t lines = parcel.lines.value;
-  const int64_t bytes = parcel.held_bytes();
+  end_hold(parcel, planted(Planted::kCreditLeaksOnDrop) && fate == Fate::kDropped);
+  // What is in the spool is home already; undelivered it stays there.
+  if (consignment.spooled != 0) {
+    if (fate != Fate::kUndelivered) parts_.spool->remove(consignment.spooled, parcel.lines);
+    return;
+  }
   parcel.fate = fate;
   parcel.body.reset();
   parcel.body_bytes = 0;
   parcel.records = {};
+  SLUICE_CHECK(parts_.home->push(settings_.home_producer, std::move(consignment.parcel)),
+               "the home channel holds every parcel that may exist");
+  went_home_ = true;
+}
 
+void Lane::end_hold(const Parcel& parcel, bool leaks) {
+  const int64_t lines = parcel.lines.value;
+  const int64_t bytes = parcel.held_bytes();
   --held_parcels_;
   held_lines_ -= lines;
   held_bytes_ -= bytes;
   SLUICE_CHECK(held_parcels_ >= 0 && held_lines_ >= 0 && held_bytes_ >= 0,
                "a lane holds no less than nothing");
   LaneGauge& gauge = *parts_.gauge;
-  const bool leaks = planted(Planted::kCreditLeaksOnDrop) && fate == Fate::kDropped;
   if (!leaks) gauge.held_bytes.fetch_sub(bytes, std::memory_order_relaxed);
   gauge.held_lines.fetch_sub(lines, std::memory_order_relaxed);
   gauge.held_parcels.fetch_sub(1, std::memory_order_relaxed);
-  SLUICE_CHECK(parts_.home->push(settings_.home_producer, std::move(consignment.parcel)),
-               "the home channel holds every parcel that may exist");
-  went_home_ = true;
 }
 
 void Lane::begin_stop(MonoTime now, MonoTime deadline) {

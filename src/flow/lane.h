@@ -33,6 +33,7 @@
 #include "flow/deliver/queue_bound.h"
 #include "flow/deliver/retry.h"
 #include "flow/deliver/send_window.h"
+#include "flow/deliver/spool_road.h"
 #include "flow/deliver/token_bucket.h"
 #include "flow/deliver/verdict.h"
 #include "sluice/channel.h"
@@ -42,6 +43,7 @@
 #include "sluice/lane_gauge.h"
 #include "sluice/metrics.h"
 #include "sluice/parcel.h"
+#include "sluice/spool.h"
 #include "sluice/units.h"
 #include "sluice/waker.h"
 #include "sluice/wire.h"
@@ -70,6 +72,11 @@ struct LaneSettings {
   // How long a record that is refused alone waits for a proof that anything at all is taken, where
   // nothing ever was; see BurialRule.
   Duration proof_patience{600'000'000'000};
+  // What waits longer than this goes to the spool. Raising it writes less while a destination is
+  // merely slow; lowering it leaves less to be read again, or to be lost with a deleted file, when
+  // the machine goes down.
+  Duration spool_after{2'000'000'000};
+  bool spools = false;  // false: what is in the spool is sent, nothing new goes there
 };
 
 // All outlive the lane.
@@ -83,6 +90,7 @@ struct LaneParts {
   Waker* steward = nullptr;      // who empties `home`; null when its loop looks anyway
   BodyCutter* cutter = nullptr;  // null: bodies that are refused for what they are wait as a whole
   DeadLetters* dead = nullptr;   // null: records that are refused alone wait
+  Spool* spool = nullptr;        // null: there is none
 };
 
 class Lane {
@@ -121,7 +129,7 @@ class Lane {
   bool can_take_apart(const WireAnswer& answer);
   void take_apart(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
   bool is_oversized(const Parcel& parcel) const;
-  void start_in_parts(MonoTime now);
+  void start_in_parts(Consignment fresh, MonoTime now);
   bool prepare_part(Consignment& one, MonoTime now);
   bool cut_part(Consignment& one, RecordRange range, MonoTime now);
   void hold_part(TakenApart& apart, ParcelPtr part);
@@ -130,6 +138,24 @@ class Lane {
   void wait_for_proof(Consignment& one, MonoTime now);
   void take_filed(MonoTime now);
   void publish_limit();
+
+  // lane_spool.cc: bodies that wait too long.
+  void turn_spool(MonoTime now);
+  MonoTime feed_spool(MonoTime now);
+  void take_stored(MonoTime now);
+  void settle_stored(uint64_t first);
+  void pass_on_to_spool(Consignment& one, uint64_t sequence);
+  void put_back_storing();
+  void store_what_waits(MonoTime now);
+  bool waits_too_long(const Consignment& one, MonoTime now) const;
+  void take_fetched(MonoTime now);
+  void fetch_next(MonoTime now);
+  void let_go_of_spooled();
+  bool live_may_go();
+  bool spooled_may_go() const;
+  Consignment take_spooled();
+  MonoTime spool_due(MonoTime now);
+  void report_spool();
 
   void count(const WireAnswer& answer, const Verdict& verdict);
   void schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now);
@@ -143,6 +169,7 @@ class Lane {
   bool over_limits() const;
   bool drop_oldest();
   void send_home(Consignment consignment, Fate fate);
+  void end_hold(const Parcel& parcel, bool leaks);
 
   // Constant after construction.
   const LaneSettings settings_;
@@ -159,6 +186,7 @@ class Lane {
   QueueBound queue_bound_;
   BodyLimit body_limit_;
   BurialRule burials_;
+  SpoolRoad spool_;
   bool desk_busy_ = false;
   std::deque<Consignment> queue_;  // fresh, oldest first
   int64_t queued_bytes_ = 0;

@@ -119,8 +119,7 @@ bool Lane::is_oversized(const Parcel& parcel) const {
 }
 
 // It was sealed before the limit was known.
-void Lane::start_in_parts(MonoTime now) {
-  Consignment fresh = take_from_queue();
+void Lane::start_in_parts(Consignment fresh, MonoTime now) {
   fresh.delivered_before = delivered_raw_;
   fresh.parcel->not_before = now;
   fresh.apart = std::make_unique<TakenApart>(fresh.parcel->records.size(), fresh.parcel->ordered,
@@ -284,6 +283,7 @@ void Lane::finish_burial(Consignment& one, MonoTime now) {
   LaneMetrics& metrics = *parts_.metrics;
   metrics.dead_lines.add();
   metrics.dead_raw_bytes.add((span.end - span.begin).value);
+  if (one.spooled != 0) metrics.replayed_raw_bytes.add((span.end - span.begin).value);
   report_.buried(suspect.status, one.parcel->records.place(suspect.record));
 }
 

@@ -2,9 +2,10 @@
 #include "platform/dead_letter_text.h"
 
 #include <array>
-#include <charconv>
 #include <cstdio>
 #include <ctime>
+
+#include "platform/destination_file.h"
 
 namespace sluice {
 namespace {
@@ -70,25 +71,6 @@ void append_time(std::string& out, WallTime now) {
   out.append(text.data());
 }
 
-bool is_plain(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-         c == '_';
-}
-
-std::string file_name_stem(std::string_view destination) {
-  std::string stem;
-  for (const char c : destination) {
-    if (is_plain(c)) {
-      stem.push_back(c);
-      continue;
-    }
-    std::array<char, 8> escape{};
-    std::snprintf(escape.data(), escape.size(), "%%%02X", static_cast<uint8_t>(c));
-    stem.append(escape.data());
-  }
-  return stem + ".";
-}
-
 }  // namespace
 
 std::string dead_letter_line(const DeadLetter& letter, WallTime now) {
@@ -123,21 +105,11 @@ std::string dead_letter_line(const DeadLetter& letter, WallTime now) {
 }
 
 std::string dead_letter_file_name(std::string_view destination, uint32_t number) {
-  std::array<char, 16> digits{};
-  std::snprintf(digits.data(), digits.size(), "%06u", number);
-  return file_name_stem(destination) + digits.data() + std::string(kEnding);
+  return destination_file_name(destination, number, 6, kEnding);
 }
 
 uint32_t dead_letter_file_number(std::string_view file_name, std::string_view destination) {
-  const std::string stem = file_name_stem(destination);
-  if (!file_name.starts_with(stem) || !file_name.ends_with(kEnding)) return 0;
-  file_name.remove_prefix(stem.size());
-  if (file_name.size() <= kEnding.size()) return 0;
-  file_name.remove_suffix(kEnding.size());
-  uint32_t number = 0;
-  const char* const end = file_name.data() + file_name.size();
-  const auto [stop, error] = std::from_chars(file_name.data(), end, number);
-  return error == std::errc() && stop == end ? number : 0;
+  return destination_file_number(file_name, destination, kEnding);
 }
 
 }  // namespace sluice

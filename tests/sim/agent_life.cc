@@ -118,6 +118,14 @@ void AgentLife::add_post(Loop& loop, uint32_t destination) {
   parts.events = &log_;
   post.dead = std::make_unique<SimDead>(machine_.plan, destination, machine_.witness,
                                         machine_.ledger, dice_.fork());
+  if (plan.spool) {
+    post.spool =
+        std::make_unique<SimSpool>(machine_.plan, destination, machine_.witness, machine_.ledger,
+                                   machine_.shelves[destination], dice_.fork(), wall());
+    parts.spool = post.spool.get();
+    settings.spools = true;
+    settings.spool_after = plan.spool_after;
+  }
   post.cutter = std::make_unique<BodyCutter>(make_identity());
   parts.dead = post.dead.get();
   parts.cutter = post.cutter.get();

@@ -23,6 +23,7 @@
 #include "sim_feed.h"
 #include "sim_io.h"
 #include "sim_scratch.h"
+#include "sim_spool.h"
 #include "sim_store.h"
 #include "sim_wire.h"
 
@@ -37,6 +38,7 @@ struct Machine {
   SimStore& store;
   Ledger& ledger;
   std::vector<DestinationSky>& skies;
+  std::vector<SpoolShelf>& shelves;
   int64_t& wall_shift_ns;  // what operators did to the wall clock
   bool& faults;
 };
@@ -81,6 +83,7 @@ class AgentLife {
   struct Post {
     std::unique_ptr<SimWire> wire;
     std::unique_ptr<SimDead> dead;
+    std::unique_ptr<SimSpool> spool;
     std::unique_ptr<BodyCutter> cutter;
     std::unique_ptr<Lane> lane;
   };

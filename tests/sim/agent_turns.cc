@@ -43,8 +43,10 @@ MonoTime AgentLife::due(size_t thread) const {
     if (loop.waker.woken) return machine_.witness.now;
     MonoTime next = loop.wants;
     if (loop.io != nullptr) next = std::min(next, loop.io->next_done());
-    for (const Post& post : loop.posts)
+    for (const Post& post : loop.posts) {
       next = std::min({next, post.wire->next_event(), post.dead->next_event()});
+      if (post.spool != nullptr) next = std::min(next, post.spool->next_event());
+    }
     return next;
   }
   if (steward_waker_.woken) return machine_.witness.now;
@@ -69,6 +71,8 @@ void AgentLife::work() {
     for (Post& post : loop->posts) {
       post.wire->faults = machine_.faults;
       post.dead->faults = machine_.faults;
+      if (post.spool != nullptr) post.spool->faults = machine_.faults;
+      if (post.spool != nullptr) post.spool->work();
       post.wire->work();
     }
   }
@@ -150,6 +154,7 @@ void AgentLife::finish() {
     for (Post& post : loop->posts) {
       post.wire->agent_died();
       post.dead->agent_died();
+      if (post.spool != nullptr) post.spool->agent_ends(true);
     }
     loop->shard.reset();
   }
@@ -168,6 +173,7 @@ void AgentLife::die() {
     for (Post& post : loop->posts) {
       post.wire->agent_died();
       post.dead->agent_died();
+      if (post.spool != nullptr) post.spool->agent_ends(false);
     }
   }
 }
@@ -189,9 +195,11 @@ int64_t AgentLife::bytes_in_flight() const {
   int64_t bytes = 0;
   for (const ShardMetrics& shard : shard_metrics_)
     bytes += shard.read_bytes.get() - shard.returned_bytes.get();
-  for (const LaneMetrics& lane : lane_metrics_)
+  for (const LaneMetrics& lane : lane_metrics_) {
     bytes -=
         lane.delivered_raw_bytes.get() + lane.dropped_raw_bytes.get() + lane.dead_raw_bytes.get();
+    bytes += lane.replayed_raw_bytes.get() - lane.spooled_raw_bytes.get();
+  }
   return bytes;
 }
 
@@ -245,7 +253,8 @@ void AgentLife::check_lane(uint32_t destination) {
   if (!gauge.has_credit()) machine_.witness.saw(Rare::kNoCredit);
   const int64_t parcels = gauge.held_parcels.load();
   // Each shard may see the last free place at the same time, and seals once more when it drains.
-  const int64_t parcels_most = plan.parcels_max + 2 * machine_.plan.shards;
+  // One may come out of the spool beside them.
+  const int64_t parcels_most = plan.parcels_max + 2 * machine_.plan.shards + (plan.spool ? 1 : 0);
   if (parcels > parcels_most || parcels < 0)
     machine_.witness.violation("I7 BOUND",
                                fmt::format("{} parcels, {} may be", parcels, parcels_most));

@@ -23,24 +23,34 @@ inline constexpr size_t kDestinationsMax = 2;
 
 // What became of the bytes of one life on their way to one destination.
 struct Reach {
-  RangeSet taken;          // read into blocks, by the present run
-  RangeSet stored;         // by the receiver, ever
-  RangeSet stored_now;     // by the receiver, sent by the present run
-  RangeSet acked;          // the agent was told so, ever
-  RangeSet acked_now;      // the present run was told so
-  RangeSet dropped;        // by overflow: drop-oldest
-  RangeSet excused;        // not owed: from: end
-  RangeSet refused;        // by the receiver, each line alone, ever
-  RangeSet dead;           // in the dead letters, durably
-  RangeSet resent;         // stored, not answered, and then refused: its parts come again
-  int64_t resumed_at = 0;  // where the present run began: nothing before it is sent again
-  bool goes_on = false;    // the present run follows the content that came after as the same
+  RangeSet taken;           // read into blocks, by the present run
+  RangeSet stored;          // by the receiver, ever
+  RangeSet stored_now;      // by the receiver, sent by the present run
+  RangeSet acked;           // the agent was told so, ever
+  RangeSet acked_now;       // the present run was told so
+  RangeSet dropped;         // by overflow: drop-oldest
+  RangeSet excused;         // not owed: from: end
+  RangeSet refused;         // by the receiver, each line alone, ever
+  RangeSet dead;            // in the dead letters, durably
+  RangeSet resent;          // stored, not answered, and then refused: its parts come again
+  RangeSet in_spool;        // durable there, and not delivered from there
+  RangeSet spooled;         // a position may pass them, since they are, or were, in the spool
+  RangeSet spooled_before;  // in the spool when the present run began: may come twice
+  int64_t resumed_at = 0;   // where the present run began: nothing before it is sent again
+  bool goes_on = false;     // the present run follows the content that came after as the same
 
-  RangeSet settled() const {
+  // What nobody needs to send any more.
+  RangeSet delivered() const {
     RangeSet all = acked;
     all.add(dropped);
     all.add(excused);
     all.add(dead);
+    return all;
+  }
+  // What nobody needs to read any more.
+  RangeSet settled() const {
+    RangeSet all = delivered();
+    all.add(spooled);
     return all;
   }
 };

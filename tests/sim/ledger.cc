@@ -25,6 +25,8 @@ uint64_t hash_of(std::string_view text) {
 
 // Ways to tell the records of one body apart that are tried.
 constexpr size_t kAssignmentsMax = 20'000;
+// From here on tails are of bytes that come out of the spool.
+constexpr uint32_t kKnownAgain = 1'000'000;
 
 uint32_t destination_index(const std::string& name) {
   return static_cast<uint32_t>(name.back() - '0');
@@ -48,6 +50,7 @@ void Ledger::run_begins() {
         reach.stored_now.clear();
         reach.acked_now.clear();
         reach.resent.clear();
+        reach.spooled_before.clear();
         reach.resumed_at = 0;
         reach.goes_on = false;
       }
@@ -216,6 +219,7 @@ void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   reach.taken.add(before.taken.before(taken));
   // Spans of the epoch name this content from here on; what became of them before is known.
   reach.refused.add(before.refused.before(taken));
+  reach.in_spool.add(before.in_spool.before(taken));
   reach.dead.add(before.dead.before(taken));
   reach.resent.add(before.resent.before(taken));
   reach.resumed_at = before.resumed_at;
@@ -409,13 +413,16 @@ void Ledger::check_not_twice(uint32_t destination, const Parcel& parcel, const S
   const auto key = key_pair(parcel, destination);
   Life& life = *life_of(span);
   const Reach& at = reach(span);
+  // Stored in the spool by an earlier run, whose position may have been lost: as documented.
+  if (at.spooled_before.overlaps(span.begin.value, span.end.value)) return;
+  if (span.tail.value >= kKnownAgain || keys_spooled_before_.contains(key)) return;
   if (keys_acked_.contains(key))
     return broken("I3 DUP", life, span.begin.value, "a parcel is sent again after its success");
   if (keys_stored_.contains(key)) return;  // a retry after a lost answer
   if (at.resent.overlaps(span.begin.value, span.end.value)) return;
   if (at.stored_now.overlaps(span.begin.value, span.end.value))
     return broken("I3 DUP", life, span.begin.value, "one run sends a byte in two parcels");
-  if (span.begin.value < at.resumed_at)
+  if (span.begin.value < at.resumed_at && !at.spooled.overlaps(span.begin.value, span.end.value))
     broken("I3 DUP", life, span.begin.value, "sent again although its row was stored");
 }
 
@@ -423,7 +430,7 @@ void Ledger::check_order(uint32_t destination, const Span& span) {
   if (!plan_.destinations[destination].ordered) return;
   const Life& life = *life_of(span);
   RangeSet before = stored_of(life, destination);
-  before.add(settled(life, destination));
+  before.add(delivered(life, destination));
   before.add(life.at[destination].refused);
   if (before.first_gap(0) < span.begin.value)
     broken("I5 ORDER", life, span.begin.value, "stored before the bytes in front of it");
@@ -440,7 +447,12 @@ void Ledger::acked(uint32_t destination, const Parcel& parcel) {
   for (const Span& span : parcel.spans) {
     counts.delivered_raw_bytes += (span.end - span.begin).value;
     reach(span).acked.add(span.begin.value, span.end.value);
-    reach(span).acked_now.add(span.begin.value, span.end.value);
+    // What an earlier run spooled this one need not have a row for, and may read again.
+    if (span.tail.value < kKnownAgain) {
+      reach(span).acked_now.add(span.begin.value, span.end.value);
+    } else {
+      keys_spooled_before_.insert(key_pair(parcel, destination));
+    }
     if (life_of(span)->destroyed) witness_.saw(Rare::kLateAck);
   }
 }
@@ -475,19 +487,6 @@ bool Ledger::may_hold(uint32_t destination) const {
   return refused_in_row_[destination].size() >= kUnprovenMax;
 }
 
-void Ledger::buried(uint32_t destination, const DeadLetter& letter) {
-  witness_.saw(Rare::kBuried);
-  witness_.see("lane d%ld  buries [%ld, %ld), status %ld", destination, letter.span.begin.value,
-               letter.span.end.value, letter.status);
-  Life* life = life_of(letter.span);
-  if (life == nullptr)
-    return witness_.violation("I4 GHOST", "a letter names a span that was never read");
-  Reach& at = reach(letter.span);
-  if (at.refused.first_gap(letter.span.begin.value) < letter.span.end.value)
-    return broken("I2 LOSS", *life, letter.span.begin.value, "buried, and never refused alone");
-  at.dead.add(letter.span.begin.value, letter.span.end.value);
-}
-
 void Ledger::came_home(const Parcel& parcel) {
   LaneCounts& counts = counts_[parcel.destination.value];
   for (const Span& span : parcel.dead) {
@@ -503,6 +502,19 @@ void Ledger::came_home(const Parcel& parcel) {
     for (const Span& span : parcel.spans)
       reach(span).acked_now.remove(span.begin.value, span.end.value);
   }
+  if (parcel.fate == Fate::kSpooled) {
+    witness_.saw(Rare::kSpooled);
+    for (const Span& span : parcel.spans) {
+      Reach& at = reach(span);
+      RangeSet safe = at.in_spool;
+      safe.add(at.delivered());
+      if (safe.first_gap(span.begin.value) < span.end.value)
+        return broken("I1 CKPT", *life_of(span), span.begin.value,
+                      "a position may pass what is not durable in the spool");
+      at.spooled.add(span.begin.value, span.end.value);
+      at.acked_now.add(span.begin.value, span.end.value);
+    }
+  }
   if (parcel.fate != Fate::kDropped) return;
   witness_.saw(Rare::kDropped);
   witness_.see("lane d%ld  drops %ld line(s)", parcel.destination.value, parcel.lines.value);
@@ -513,6 +525,32 @@ void Ledger::came_home(const Parcel& parcel) {
     counts.dropped_raw_bytes += (span.end - span.begin).value;
     reach(span).dropped.add(span.begin.value, span.end.value);
   }
+}
+
+std::vector<SpooledBytes> Ledger::spooled(uint32_t destination, const Parcel& parcel,
+                                          bool durable) {
+  std::vector<SpooledBytes> all;
+  for (const Span& span : parcel.spans) {
+    Life* const life = life_of(span);
+    if (life == nullptr) {
+      witness_.violation("I4 GHOST", "a parcel names a span that was never read");
+      continue;
+    }
+    if (durable) life->at[destination].in_spool.add(span.begin.value, span.end.value);
+    all.push_back({life, tails_.at(span.tail.value).path, span, key_pair(parcel, destination)});
+  }
+  witness_.see("spool d%ld stores %ld line(s)", destination, parcel.lines.value);
+  return all;
+}
+
+TailId Ledger::known_again(uint32_t destination, const SpooledBytes& bytes) {
+  const TailId tail(kKnownAgain + tails_known_again_++);
+  TailFacts& facts = tails_[tail.value];
+  facts.inode = bytes.life->inode;
+  facts.destination = destination;
+  facts.path = bytes.path;
+  facts.lives[bytes.span.epoch.value] = bytes.life;
+  return tail;
 }
 
 // A stored offset is a promise: everything before it was acknowledged, in the content that its

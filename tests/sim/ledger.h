@@ -42,6 +42,14 @@ struct LaneCounts {
   int64_t undelivered = 0;
 };
 
+// Bytes that lie in the spool, whatever becomes of their file.
+struct SpooledBytes {
+  Life* life = nullptr;
+  std::string path;
+  Span span;  // in the words of the run that stored it
+  std::pair<uint64_t, uint64_t> key;
+};
+
 class Ledger {
  public:
   Ledger(const Plan& plan, Witness& witness, SimDisk& disk);
@@ -64,6 +72,12 @@ class Ledger {
   bool may_hold(uint32_t destination) const;
   void buried(uint32_t destination, const DeadLetter& letter);
   void came_home(const Parcel& parcel);
+  // The spool: a record is durable there; it was when the run began; it is done with.
+  std::vector<SpooledBytes> spooled(uint32_t destination, const Parcel& parcel, bool durable);
+  void spooled_before(uint32_t destination, const std::vector<SpooledBytes>& bytes);
+  void unspooled(uint32_t destination, const std::vector<SpooledBytes>& bytes);
+  // A tail of the present run for such bytes.
+  TailId known_again(uint32_t destination, const SpooledBytes& bytes);
   void committed(const CheckpointRow& row);
   void row_erased(int64_t row) { rows_.erase(row); }
   // Between two runs: what the next one will find.
@@ -140,9 +154,12 @@ class Ledger {
   void check_cut(const LineBlock& block, const ReadFacts& read);
   void check_resumes(const TailSpec& spec, Inode& inode);
   RangeSet settled(const Life& life, size_t destination) const;
+  RangeSet delivered(const Life& life, size_t destination) const;
   bool has_twin(const Life& life, int64_t bytes, size_t destination) const;
   bool settled_by_all(const Life& life) const;
   RangeSet stored_of(const Life& life, size_t destination) const;
+  RangeSet delivered_of_kin(const Life& life, size_t destination) const;
+  RangeSet refused_of(const Life& life, size_t destination) const;
   void settle_life(const Inode& inode, Life& life, uint32_t destination, int64_t& unfinished);
   void broken(const char* invariant, const Life& life, int64_t at, const char* what);
 
@@ -150,10 +167,12 @@ class Ledger {
   Witness& witness_;
   SimDisk& disk_;
   std::unordered_map<uint32_t, TailFacts> tails_;  // of the present run
-  std::vector<ReadFacts> in_buffer_;               // what the last read into a buffer found
+  uint32_t tails_known_again_ = 0;
+  std::vector<ReadFacts> in_buffer_;  // what the last read into a buffer found
   std::set<std::pair<uint64_t, uint64_t>> keys_stored_, keys_acked_;  // of the present run
-  std::map<int64_t, CheckpointRow> rows_;                             // as stored
-  std::vector<LaneCounts> counts_;                                    // of the present run
+  std::set<std::pair<uint64_t, uint64_t>> keys_spooled_before_;
+  std::map<int64_t, CheckpointRow> rows_;  // as stored
+  std::vector<LaneCounts> counts_;         // of the present run
   // Lines that were refused alone since the last success, by destination: content and place.
   std::vector<std::set<std::pair<uint32_t, int64_t>>> refused_in_row_;
   int64_t taken_bytes_ = 0;

@@ -68,6 +68,16 @@ RangeSet Ledger::settled(const Life& life, size_t destination) const {
   return all;
 }
 
+// Without what lies in the spool.
+RangeSet Ledger::delivered(const Life& life, size_t destination) const {
+  RangeSet all = life.at[destination].delivered();
+  all.add(life.gaps);
+  if (life.parent != nullptr)
+    all.add(delivered(*life.parent, destination)
+                .before(common_bytes(life.content, life.parent->content)));
+  return all;
+}
+
 // Whether another content began with the very same bytes, and they were delivered: a copy of it, or
 // in the same place a twin that a file system without birth times cannot tell from it.
 bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination) const {
@@ -85,6 +95,51 @@ RangeSet Ledger::stored_of(const Life& life, size_t destination) const {
   RangeSet all = life.at[destination].stored;
   if (life.parent != nullptr)
     all.add(stored_of(*life.parent, destination)
+                .before(common_bytes(life.content, life.parent->content)));
+  return all;
+}
+
+void Ledger::buried(uint32_t destination, const DeadLetter& letter) {
+  witness_.saw(Rare::kBuried);
+  witness_.see("lane d%ld  buries [%ld, %ld), status %ld", destination, letter.span.begin.value,
+               letter.span.end.value, letter.status);
+  Life* life = life_of(letter.span);
+  if (life == nullptr)
+    return witness_.violation("I4 GHOST", "a letter names a span that was never read");
+  Reach& at = reach(letter.span);
+  if (refused_of(*life, destination).first_gap(letter.span.begin.value) < letter.span.end.value)
+    return broken("I2 LOSS", *life, letter.span.begin.value, "buried, and never refused alone");
+  at.dead.add(letter.span.begin.value, letter.span.end.value);
+}
+
+void Ledger::spooled_before(uint32_t destination, const std::vector<SpooledBytes>& bytes) {
+  for (const SpooledBytes& each : bytes) {
+    each.life->at[destination].spooled_before.add(each.span.begin.value, each.span.end.value);
+    keys_spooled_before_.insert(each.key);
+  }
+}
+
+void Ledger::unspooled(uint32_t destination, const std::vector<SpooledBytes>& bytes) {
+  for (const SpooledBytes& each : bytes)
+    each.life->at[destination].in_spool.remove(each.span.begin.value, each.span.end.value);
+}
+
+// Also as the beginning of another content of the file: a cut may come between the spool and the
+// receiver.
+RangeSet Ledger::delivered_of_kin(const Life& life, size_t destination) const {
+  RangeSet all = life.at[destination].delivered();
+  if (life.at[destination].spooled.empty()) return all;
+  for (const Life* other : life.inode->lives) {
+    if (other == &life) continue;
+    all.add(other->at[destination].delivered().before(common_bytes(other->content, life.content)));
+  }
+  return all;
+}
+
+RangeSet Ledger::refused_of(const Life& life, size_t destination) const {
+  RangeSet all = life.at[destination].refused;
+  if (life.parent != nullptr)
+    all.add(refused_of(*life.parent, destination)
                 .before(common_bytes(life.content, life.parent->content)));
   return all;
 }
@@ -183,6 +238,7 @@ void Ledger::run_ends() {
   tails_.clear();
   keys_stored_.clear();
   keys_acked_.clear();
+  keys_spooled_before_.clear();
 }
 
 void Ledger::closed_by_agent(const Inode& inode) {
@@ -224,6 +280,14 @@ bool Ledger::settled_by_all(const Life& life) const {
 int64_t Ledger::owed_missing() const {
   int64_t missing = 0;
   for (const Inode& inode : disk_.inodes()) {
+    for (const Life* life : inode.lives) {
+      for (size_t i = 0; i < plan_.destinations.size(); ++i) {
+        RangeSet all = delivered_of_kin(*life, i);
+        const int64_t before = all.bytes();
+        all.add(life->at[i].spooled);
+        missing += all.bytes() - before;
+      }
+    }
     if (inode.life->destroyed) continue;
     const std::string& content = inode.life->content;
     const size_t newline = content.rfind('\n');
@@ -240,6 +304,8 @@ int64_t Ledger::owed_missing() const {
 void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
                          int64_t& unfinished) {
   const Reach& reach = life.at[destination];
+  const int64_t lost = delivered_of_kin(life, destination).first_missing(reach.spooled);
+  if (lost >= 0) return broken("I2 LOSS", life, lost, "in the spool, and never delivered");
   const RangeSet settled = this->settled(life, destination);
   if (life.destroyed || inode.life != &life) {
     if (plan_.destinations[destination].ordered) return;  // its lines are read one by one

@@ -141,6 +141,12 @@ Plan draw_plan(uint64_t seed) {
   if (dice.chance(200) && plan.long_line < 100) plan.body_max = dice.one_of<size_t>({600, 1500});
   if (dice.chance(300)) plan.dead_error = dice.one_of({100, 500});
   draw_names(dice, plan);
+  for (DestinationPlan& each : plan.destinations) {
+    each.spool = !each.drop_oldest && dice.chance(350);
+    each.spool_max = dice.one_of<int64_t>({5000, 1 << 20, 1 << 20});
+    each.spool_after = dice.one_of({1_ms, 50_ms, 400_ms});
+  }
+  if (dice.chance(400)) plan.spool_error = dice.one_of({20, 200});
   return plan;
 }
 
@@ -173,11 +179,12 @@ std::string describe(const Plan& plan) {
       plan.reconcile_interval.value / 1'000'000, plan.long_outage);
   for (const DestinationPlan& each : plan.destinations) {
     text += fmt::format(
-        "destination: {}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "
+        "destination: {}{}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "
         "{} lines\n",
         each.ordered ? "order: file, " : "", each.drop_oldest ? "drop-oldest, " : "",
-        each.batch_bytes, each.batch_lines, each.wait.value / 1'000'000, each.workers,
-        each.parcels_max, each.bytes_max, each.lines_max);
+        each.spool ? "spool, " : "", each.batch_bytes, each.batch_lines,
+        each.wait.value / 1'000'000, each.workers, each.parcels_max, each.bytes_max,
+        each.lines_max);
   }
   return text;
 }

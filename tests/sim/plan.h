@@ -36,6 +36,9 @@ struct DestinationPlan {
   size_t home_room = 64;
   RateLimit rate_bytes;
   RateLimit rate_requests;
+  bool spool = false;
+  int64_t spool_max = 1 << 20;
+  Duration spool_after{100'000'000};
 };
 
 struct SourcePlan {
@@ -101,6 +104,7 @@ struct Plan {
   int poison = 0;       // of lines: the receivers refuse every body with one of them
   size_t body_max = 0;  // larger bodies are answered 413; 0: any size is taken
   int dead_error = 0;   // of dead letters: their disk is full
+  int spool_error = 0;  // of calls of the spool to its disk
   int outages = 0;      // how many
   bool long_outage = false;
   Duration answer_delay_max{5'000'000};

@@ -27,7 +27,8 @@ Scene::Scene(const Plan& plan, uint64_t seed)
       disk_(plan_, witness_, feed_, dice_.fork()),
       ledger_(plan_, witness_, disk_),
       store_(plan_, witness_, ledger_),
-      skies_(plan_.destinations.size()) {
+      skies_(plan_.destinations.size()),
+      shelves_(plan_.destinations.size()) {
   witness_.now = MonoTime(0) + 1000_s;
   ledger_.agent_up = [this] { return up_; };
   ledger_.on_stored = [this](uint32_t destination, const std::vector<BodyRecord>& records) {
@@ -164,8 +165,8 @@ void Scene::start() {
   revive_at_ = kNever;
   up_ = true;
   ledger_.run_begins();
-  const Machine machine{plan_,   witness_, disk_,          feed_,  store_,
-                        ledger_, skies_,   wall_shift_ns_, faults_};
+  const Machine machine{plan_,   witness_, disk_,    feed_,          store_,
+                        ledger_, skies_,   shelves_, wall_shift_ns_, faults_};
   agent_ = std::make_unique<AgentLife>(machine, dice_.next());
   stalled_until_.assign(agent_->threads(), MonoTime(0));
 }
@@ -191,6 +192,7 @@ void Scene::lose_power() {
   witness_.see("the power fails");
   disk_.lose_power();
   store_.lose_power();
+  for (SpoolShelf& shelf : shelves_) shelf.lose_power(dice_);
   ledger_.store_is(store_.rows(), store_.damaged());
   kill();
 }

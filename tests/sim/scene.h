@@ -162,6 +162,7 @@ class Scene {
   Ledger ledger_;
   SimStore store_;
   std::vector<DestinationSky> skies_;
+  std::vector<SpoolShelf> shelves_;
   std::unique_ptr<AgentLife> agent_;
   bool up_ = false;
   MonoTime ended_at_ = kNever;

@@ -64,6 +64,9 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "link pointed elsewhere",
     "directory renamed",
     "directory removed",
+    "parcel spooled",
+    "parcel out of the spool",
+    "spool failed",
     "twin of a delivered content",
 };
 

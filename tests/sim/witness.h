@@ -78,6 +78,9 @@ enum class Rare : uint8_t {
   kLinkRetargeted,
   kDirectoryMoved,
   kDirectoryRemoved,
+  kSpooled,
+  kReplayed,  // out of the spool
+  kSpoolFailed,
   kTwin,  // two contents that begin alike in one place
   kCount,
 };

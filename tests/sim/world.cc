@@ -35,6 +35,7 @@ World::World(uint64_t seed, const Plan& plan, bool tells)
       ledger_(plan_, witness_, disk_),
       store_(plan_, witness_, ledger_),
       skies_(plan_.destinations.size()),
+      shelves_(plan_.destinations.size()),
       writers_(plan_, witness_, disk_, dice_.fork()),
       begin_(MonoTime(0) + 1000_s) {
   witness_.now = begin_;
@@ -199,8 +200,8 @@ void World::start_agent() {
   witness_.see("operator starts the agent");
   up_ = true;
   ledger_.run_begins();
-  const Machine machine{plan_,   witness_, disk_,          feed_,  store_,
-                        ledger_, skies_,   wall_shift_ns_, faults_};
+  const Machine machine{plan_,   witness_, disk_,    feed_,          store_,
+                        ledger_, skies_,   shelves_, wall_shift_ns_, faults_};
   agent_ = std::make_unique<AgentLife>(machine, dice_.next());
   stalled_until_.assign(agent_->threads(), MonoTime(0));
   turns_.assign(agent_->threads(), 0);
@@ -231,6 +232,7 @@ void World::lose_power() {
   writers_.lose_power();
   disk_.lose_power();
   store_.lose_power();
+  for (SpoolShelf& shelf : shelves_) shelf.lose_power(dice_);
   if (agent_ != nullptr) return end_agent(true);
   treat_store();
   ledger_.run_ends();

@@ -95,6 +95,7 @@ class World {
   Ledger ledger_;
   SimStore store_;
   std::vector<DestinationSky> skies_;
+  std::vector<SpoolShelf> shelves_;
   Writers writers_;
   bool up_ = false;
   bool racing_ = false;

@@ -147,6 +147,47 @@ Consignment InFlight::remove_oldest_backing_off() {
   return take(find_oldest_backing_off(false));
 }
 
+Consignment* InFlight::by_arrival(uint64_t arrival) {
+  for (Slot& slot : slots_) {
+    if (slot.state != State::kFree && slot.consignment.arrival == arrival) return &slot.consignment;
+  }
+  return nullptr;
+}
+
+std::vector<Consignment*> InFlight::spoolable() {
+  std::vector<Consignment*> all;
+  for (Slot& slot : slots_) {
+    const Consignment& held = slot.consignment;
+    const bool waits = slot.state == State::kBackingOff && held.apart == nullptr;
+    if (waits && held.spooled == 0 && !held.storing) all.push_back(&slot.consignment);
+  }
+  std::sort(all.begin(), all.end(),
+            [](const auto* a, const auto* b) { return a->arrival < b->arrival; });
+  return all;
+}
+
+bool InFlight::any_spooled_beside(const RecordTable& records) const {
+  const auto meets = [&](const RecordTable& other) {
+    if (records.runs.empty() || other.runs.empty()) return true;
+    return std::any_of(other.runs.begin(), other.runs.end(), [&](const RecordRun& theirs) {
+      return std::any_of(records.runs.begin(), records.runs.end(),
+                         [&](const RecordRun& ours) { return ours.seed == theirs.seed; });
+    });
+  };
+  return std::any_of(slots_.begin(), slots_.end(), [&](const Slot& slot) {
+    const Consignment& held = slot.consignment;
+    return slot.state != State::kFree && held.spooled != 0 && meets(held.parcel->records);
+  });
+}
+
+Consignment InFlight::remove_spooled() {
+  for (size_t index = 0; index < slots_.size(); ++index) {
+    const Slot& slot = slots_[index];
+    if (slot.state == State::kBackingOff && slot.consignment.spooled != 0) return take(index);
+  }
+  return {};
+}
+
 Consignment* InFlight::filing() {
   for (Slot& slot : slots_) {
     const TakenApart* apart = slot.consignment.apart.get();
@@ -175,6 +216,7 @@ Consignment* InFlight::furthest_behind() {
   Consignment* behind = nullptr;
   for (Slot& slot : slots_) {
     if (slot.state == State::kFree || slot.consignment.unwelcome) continue;
+    if (slot.consignment.spooled != 0) continue;
     if (behind == nullptr || slot.consignment.delivered_before < behind->delivered_before)
       behind = &slot.consignment;
   }

@@ -50,6 +50,8 @@ struct Consignment {
   bool throttled = false;  // a rate limit made the coming attempt wait; counted already
   bool hasty = false;      // its pause may be cut short when the destination is back
   bool unwelcome = false;  // the destination refuses this very parcel
+  bool storing = false;    // on its way into the spool, and tried meanwhile
+  uint64_t spooled = 0;    // its sequence in the spool; 0: it is not there
   // Raw bytes that the lane had delivered when it was sent first, and when it was sent last.
   Bytes delivered_before;
   Bytes delivered_at_attempt;
@@ -91,6 +93,14 @@ class InFlight {
   uint64_t restart_next_due();
   // It is done without another request. REQUIRES: next_due().
   Consignment finish_next_due();
+  // The parcel that arrived so; or null.
+  Consignment* by_arrival(uint64_t arrival);
+  // Those that are backing off, not in the spool and not taken apart, the oldest first.
+  std::vector<Consignment*> spoolable();
+  // Of the spooled ones, whether one holds lines of the same file as these, or cannot be asked.
+  bool any_spooled_beside(const RecordTable& records) const;
+  // One that is backing off and in the spool; without a parcel: there is none.
+  Consignment remove_spooled();
   // Who has a letter under way; or null.
   Consignment* filing();
   // Those that wait for a proof, or for the dead letters, look again.
@@ -101,7 +111,8 @@ class InFlight {
   const Consignment* oldest_droppable() const;
   Consignment remove_oldest_droppable();
   Consignment remove_oldest_backing_off();
-  // The parcel that was sent first the longest time ago, but for unwelcome ones; or null.
+  // The parcel that was sent first the longest time ago, but for unwelcome ones and those whose
+  // positions have moved on; or null.
   Consignment* furthest_behind();
   // Cuts the pauses of hasty parcels short.
   void hasten(MonoTime until);

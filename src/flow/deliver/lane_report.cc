@@ -124,6 +124,43 @@ void LaneReport::cannot_bury(const Error& error, Duration pause) noexcept {
                 {{"destination", destination_}, {"reason", reason}, {"again_in", again_in}});
 }
 
+void LaneReport::cannot_spool(const Error& error, Duration pause) noexcept {
+  const std::string reason = error.message();
+  const std::string again_in = milliseconds(pause);
+  const bool full = error.code == Errc::kExhausted && error.sys_errno == 0;
+  events_.event(Severity::kWarning, key("spool"),
+                full ? "the spool is full, so lines wait in their files; raise `spool-max`, or set "
+                       "`spool-full` to drop-oldest if old lines may be lost"
+                     : "lines cannot be stored in the spool and wait in their files; make room in "
+                       "the state directory, or look after its disk",
+                {{"destination", destination_}, {"reason", reason}, {"again_in", again_in}});
+}
+
+void LaneReport::cannot_read_spool(const Error& error, Duration pause) noexcept {
+  const std::string reason = error.message();
+  const std::string again_in = milliseconds(pause);
+  events_.event(Severity::kError, key("spool_read"),
+                "the spool cannot be read at the moment and is tried again; look after the disk of "
+                "the state directory",
+                {{"destination", destination_}, {"reason", reason}, {"again_in", again_in}});
+}
+
+void LaneReport::spool_lost(int64_t lines) noexcept {
+  const std::string count = std::to_string(lines);
+  events_.event(Severity::kError, key("spool_lost"),
+                "a part of the spool is damaged or gone, and its lines are lost; what is left of "
+                "damaged segments is kept as *.damaged (`sluice spool verify`)",
+                {{"destination", destination_}, {"lines", count}});
+}
+
+void LaneReport::spool_dropped(int64_t lines) noexcept {
+  const std::string count = std::to_string(lines);
+  events_.event(Severity::kWarning, key("spool_dropped"),
+                "the spool is full and `spool-full` is drop-oldest, so its oldest lines were given "
+                "up; raise `spool-max`, or set `spool-full` to block",
+                {{"destination", destination_}, {"lines", count}});
+}
+
 void LaneReport::cannot_cut(const Error& error) noexcept {
   const std::string reason = error.message();
   events_.event(Severity::kError, key("cut"),

@@ -36,6 +36,11 @@ class LaneReport {
   void buried(int32_t status, const RecordPlace& place) noexcept;
   void cannot_bury(const Error& error, Duration pause) noexcept;
   void cannot_cut(const Error& error) noexcept;
+  void cannot_spool(const Error& error, Duration pause) noexcept;
+  void cannot_read_spool(const Error& error, Duration pause) noexcept;
+  // So many lines of the spool are damaged or gone.
+  void spool_lost(int64_t lines) noexcept;
+  void spool_dropped(int64_t lines) noexcept;
   void health_changed(Health::Change change) noexcept;
   void dropped(const Parcel& parcel) noexcept;
   void gave_back(int64_t parcels, Lines lines) noexcept;
