@@ -88,11 +88,19 @@ bool LogWriter::is_complete(MonoTime now) const {
   return !room_for_line() || (options_.duration && now - begin_ >= *options_.duration);
 }
 
+// Each file gets its share, in several turns since each ends behind its size by a line: whole
+// chunks would leave thousands of small files empty.
 Result<void> LogWriter::run_flat_out(const volatile sig_atomic_t& stop) {
+  const auto files = static_cast<int64_t>(outputs_.size());
+  const Lines lines_max =
+      options_.lines ? Lines(std::max<int64_t>(1, options_.lines->value / files)) : Lines::max();
+  const auto whole = static_cast<int64_t>(kChunkBytes);
+  const auto bytes_max = static_cast<size_t>(
+      options_.bytes ? std::clamp<int64_t>(options_.bytes->value / (4 * files), 1, whole) : whole);
   for (MonoTime time = begin_; stop == 0 && !is_complete(time); time = read_mono_clock()) {
     Output& output = outputs_[turn_];
     turn_ = (turn_ + 1) % outputs_.size();
-    fill(output, kChunkBytes);
+    fill(output, bytes_max, lines_max);
     if (auto wrote = flush(output); !wrote.ok()) return wrote;
     if (auto rotated = rotate_if_large(output); !rotated.ok()) return rotated;
     if (auto rotated = rotate_all_if_due(time); !rotated.ok()) return rotated;
@@ -146,9 +154,11 @@ Result<void> LogWriter::write_due_lines(double due) {
   return {};
 }
 
-void LogWriter::fill(Output& output, size_t bytes) {
+void LogWriter::fill(Output& output, size_t bytes, Lines lines) {
   const int64_t stamp_ns = read_clock_ns(CLOCK_REALTIME);
-  while (room_for_line() && (buffer_bytes_ < bytes || !output.stream.next_starts_event())) {
+  const Lines begin = lines_;
+  const auto has_room = [&] { return buffer_bytes_ < bytes && lines_ - begin < lines; };
+  while (room_for_line() && (has_room() || !output.stream.next_starts_event())) {
     add_line(output, stamp_ns);
   }
 }

@@ -54,7 +54,7 @@ class LogWriter {
   Result<void> write_due_lines(double due);
 
   // Adds lines of this output to the buffer until it holds `bytes`, and whole events.
-  void fill(Output& output, size_t bytes);
+  void fill(Output& output, size_t bytes, Lines lines = Lines::max());
   void add_line(Output& output, int64_t stamp_ns);
   Result<void> flush(Output& output);
   Result<void> rotate_if_large(Output& output);

@@ -10,7 +10,8 @@ from parts import ROOT, Violation
 from segment import Segment
 
 LIFE_MAX_S = 3.0
-# Reached only with a spool and a receiver that is away; tests/e2e/test_spool.py tries them.
+# Reached only with a spool and a receiver that is away, which this campaign has not. They are not tried yet;
+# tests/e2e/test_spool.py kills an agent that replays its spool, at no named point.
 NOT_HERE = ("spool.", "lane.spool.")
 
 

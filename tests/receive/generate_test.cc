@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <filesystem>
 
 #include "child_process.h"
 #include "receive/amounts.h"
@@ -72,6 +73,17 @@ TEST_F(GenerateTest, StopsAtExactlyTheLinesAsked) {
   EXPECT_EQ(verify().unique, 1234u);
 }
 
+// Thousands of files that stay empty are no trial of thousands of files.
+TEST_F(GenerateTest, EveryFileGetsItsShare) {
+  for (const char* bound : {"--lines=300", "--bytes=100KiB"}) {
+    EXPECT_EQ(run({"--files", "100", bound, "--shape", "nginx"}), 0);
+    for (const auto& entry : std::filesystem::directory_iterator(logs_)) {
+      EXPECT_GT(entry.file_size(), 0u) << entry.path();
+    }
+    std::filesystem::remove_all(logs_);
+  }
+}
+
 TEST_F(GenerateTest, ASecondRunContinuesTheFilesAndTheLedger) {
   ASSERT_EQ(run({"--lines", "100", "--files", "2"}), 0);
   ASSERT_EQ(run({"--lines", "50"}), 0);
@@ -126,7 +138,7 @@ TEST_F(GenerateTest, AStackTraceIsNotCutByARotation) {
 }
 
 TEST_F(GenerateTest, ASecondRunContinuesAlsoFilesThatGotNoLineYet) {
-  ASSERT_EQ(run({"--files", "4", "--lines", "4"}), 0);
+  ASSERT_EQ(run({"--files", "4", "--lines", "3"}), 0);
   ASSERT_EQ(file_content(logs_ + "/stream-0003.log"), "");
   EXPECT_EQ(run({"--files", "4", "--bytes", "2MiB"}), 0) << message();
   EXPECT_NE(file_content(logs_ + "/stream-0003.log"), "");
