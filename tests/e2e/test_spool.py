@@ -158,7 +158,7 @@ class Spool(World):
         lives = 0
         got = 0
         while got < len(lines) and lives < 40:
-            again = self.spooling_agent("-rate-requests", "60/s burst 1")
+            again = self.spooling_agent("-rate-requests", "10/s burst 1")
             before = got
             wait_until(lambda: self.stats(receiver)["lines"] >= min(before + 300, len(lines)),
                        "some progress")
