@@ -232,7 +232,9 @@ bool Lane::live_may_go() {
   return parts_.spool == nullptr || !queue_.front().parcel->ordered || !spool_.holds_any();
 }
 
+// Not in a stop, which has let go of those that may stand before it.
 bool Lane::spooled_may_go() const {
+  if (stop_deadline_ != kNever || giving_back_) return false;
   const ParcelPtr& next = spool_.next.parcel;
   return next && !(next->ordered && in_flight_.any_spooled_beside(next->records));
 }
