@@ -75,7 +75,7 @@ def expect(condition, what):
 
 def timed_stop(agent):
     began = time.monotonic()
-    agent.proc.send_signal(signal.SIGTERM)
+    agent.send(signal.SIGTERM)
     code = agent.wait()
     return code, time.monotonic() - began
 

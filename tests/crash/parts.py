@@ -8,9 +8,13 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from signals import send_when_taken
+
 # A machine that does other work, too: a deadline is not a measurement.
 PATIENCE_S = float(os.environ.get("SLUICE_CRASH_PATIENCE", "60"))
 
@@ -44,9 +48,15 @@ class Program:
     def alive(self):
         return self.proc.poll() is None
 
+    def send(self, sig):
+        """Sends a signal once the process can take it: it may have been started a moment ago."""
+        try:
+            send_when_taken(self.proc, sig, PATIENCE_S)
+        except AssertionError as late:
+            raise Violation(str(late)) from None
+
     def kill(self, sig=signal.SIGKILL):
-        if self.alive():
-            self.proc.send_signal(sig)
+        self.send(sig)
         return self.wait()
 
     def wait(self, timeout=PATIENCE_S):
@@ -124,16 +134,9 @@ class Agent(Program):
         self.directory = directory
         with open(directory / "agent.log", "a", encoding="utf-8") as log:
             log.write(f"--- {time.monotonic():.3f} {' '.join(flags)} {env or ''}\n")
-            self.log_begins = log.tell()
         super().__init__([sluice, "run", "-paths", directory / "logs" / pattern, "-endpoint", url,
                           "-state", directory / "state", "-admin", "off", "-progress", "off",
                           *flags], directory / "agent.log", env)
-
-    def says(self, words):
-        """Whether this life has logged them: the log is that of all lives."""
-        with open(self.directory / "agent.log", "rb") as log:
-            log.seek(self.log_begins)
-            return words.encode() in log.read()
 
 
 def durable_bytes(directory):

@@ -84,7 +84,7 @@ class PointsSegment(Segment):
         while agent.alive() and time.monotonic() < deadline:
             time.sleep(0.005)
         if agent.alive() and stops:
-            agent.proc.send_signal(signal.SIGTERM)
+            agent.send(signal.SIGTERM)
             deadline = time.monotonic() + 5
             while agent.alive() and time.monotonic() < deadline:
                 time.sleep(0.005)

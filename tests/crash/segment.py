@@ -154,8 +154,6 @@ class Segment:
         agent = self.agent(last.flags)
         wait_until(lambda: self.receiver.ask("/verify")["unique"] >= ledger["lines"],
                    "every line arrives after the last restart")
-        # Nothing may be left to send, and then the signal would be faster than its handler.
-        wait_until(lambda: agent.says(" running ") or not agent.alive(), "the agent runs")
         if agent.kill(signal.SIGTERM) != 0:
             raise Violation("the last, clean stop failed; see agent.log")
         report = self.receiver.let_go()

@@ -339,7 +339,7 @@ class Seeing(World):
         with open(self.logs / "a.log", "a") as out:
             out.write("the last\n")
         wait_until(lambda: self.health(agent)[0] == 503, "unhealthy")
-        agent.proc.send_signal(signal.SIGTERM)
+        agent.send(signal.SIGTERM)
         wait_until(lambda: self.health(agent)[1]["status"] == "draining", "draining is said")
         self.assertEqual(self.health(agent)[0], 503)
         self.assertEqual(agent.wait(), 0)

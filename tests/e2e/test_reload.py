@@ -45,7 +45,7 @@ destinations:
 
     def reload(self, agent):
         before = self.reloads(agent)
-        agent.proc.send_signal(signal.SIGHUP)
+        agent.send(signal.SIGHUP)
         wait_until(lambda: self.reloads(agent) > before, "the new configuration is taken over")
 
     def test_shu_5_a_new_address_with_batches_in_flight_loses_and_doubles_nothing(self):
@@ -96,7 +96,7 @@ destinations:
         agent = self.start_agent(inboxes[0].url)
         for inbox in inboxes:
             self.write_config(inbox.url)
-            agent.proc.send_signal(signal.SIGHUP)
+            agent.send(signal.SIGHUP)
             time.sleep(0.1)  # the pace is what this test is about
         wait_until(lambda: agent.said(f"shipping to {inboxes[-1].url}"), "the last one is reached")
         (self.logs / "a.log").write_text("late\n")
@@ -108,7 +108,7 @@ destinations:
         inbox = self.inbox()
         agent = self.start_agent(inbox.url)
         self.write_config(inbox.url, extra="endpiont: http://127.0.0.1:1/")
-        agent.proc.send_signal(signal.SIGHUP)
+        agent.send(signal.SIGHUP)
         agent.wait_said(r"sluice.yaml:\d+:\d+:.*endpiont.*endpoint")
         agent.wait_said("going on with the one before")
         wait_until(lambda: self.total(agent, "sluice_reload_errors_total") == 1, "it is counted")
@@ -123,7 +123,7 @@ destinations:
         good_port = self.admin_port
         self.admin_port = inbox.port  # taken
         self.write_config(inbox.url)
-        agent.proc.send_signal(signal.SIGHUP)
+        agent.send(signal.SIGHUP)
         agent.wait_said("going on with the one before")
         self.admin_port = good_port
         (self.logs / "a.log").write_text("one\n")
@@ -153,7 +153,7 @@ destinations:
         agent = self.start_agent(inbox.url)
         (self.logs / "a.log").write_text("one\n")
         wait_until(lambda: inbox.refused > 0, "a line is in flight")
-        agent.proc.send_signal(signal.SIGHUP)
+        agent.send(signal.SIGHUP)
         agent.wait_said("new configuration")
         inbox.status = 200
         self.assertEqual(agent.stop(), 0, agent.text())

@@ -60,7 +60,7 @@ class Stop(World):
         (self.logs / "a.log").write_text("one\ntwo\n")
         agent = self.agent(f"http://127.0.0.1:{free_port()}/ingest", "-shutdown-timeout", "1h")
         agent.wait_said("no connection")
-        agent.proc.send_signal(signal.SIGTERM)
+        agent.send(signal.SIGTERM)
         agent.wait_said("a second signal ends at once")
         self.assertTrue(agent.alive())
         code, seconds = self.timed_stop(agent, signal.SIGINT)

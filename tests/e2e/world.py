@@ -13,12 +13,16 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
 import unittest
 import urllib.error
 import urllib.request
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from signals import send_when_taken
 
 SLUICE = os.environ.get("SLUICE", "build/src/agent/sluice")
 IO = os.environ.get("SLUICE_E2E_IO", "auto")
@@ -133,10 +137,13 @@ class Process:
     def alive(self):
         return self.proc.poll() is None
 
+    def send(self, sig, timeout=PATIENCE_S):
+        """Sends a signal once the process can take it: it may have been started a moment ago."""
+        send_when_taken(self.proc, sig, timeout)
+
     def stop(self, sig=signal.SIGTERM, timeout=PATIENCE_S):
         """Sends a signal, waits for the end, returns the exit code."""
-        if self.alive():
-            self.proc.send_signal(sig)
+        self.send(sig, timeout)
         return self.wait(timeout)
 
     def wait(self, timeout=PATIENCE_S):
