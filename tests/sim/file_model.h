@@ -30,6 +30,7 @@ struct Reach {
   RangeSet acked_now;       // the present run was told so
   RangeSet dropped;         // by overflow: drop-oldest
   RangeSet excused;         // not owed: from: end
+  RangeSet excused_once;    // and owed since, because the agent lost its row and found the file
   RangeSet refused;         // by the receiver, each line alone, ever
   RangeSet dead;            // in the dead letters, durably
   RangeSet resent;          // stored, not answered, and then refused: its parts come again

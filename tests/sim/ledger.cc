@@ -72,8 +72,10 @@ void Ledger::adopted(const TailSpec& spec) {
   if (spec.rotated) witness_.saw(Rare::kNameless);
   if (std::exchange(inode->unknown[tail.destination], false)) {
     // Found all the same: owed from here on, or from where "from: end" once began.
-    inode->life->at[tail.destination].excused = {};
-    if (plan_.from_end) inode->life->at[tail.destination].excused.add(0, spec.start.value);
+    Reach& reach = inode->life->at[tail.destination];
+    reach.excused_once.add(reach.excused);
+    reach.excused = {};
+    if (plan_.from_end) reach.excused.add(0, spec.start.value);
   }
   check_resumes(spec, *inode);
   if (spec.start == FileOffset(0)) return;
@@ -432,6 +434,9 @@ void Ledger::check_order(uint32_t destination, const Span& span) {
   RangeSet before = stored_of(life, destination);
   before.add(delivered(life, destination));
   before.add(life.at[destination].refused);
+  before.add(reached_of_cuts(life, destination));
+  // Spooled when nothing in front of it was owed, which a damaged store has made owed since.
+  if (span.tail.value >= kKnownAgain) before.add(life.at[destination].excused_once);
   if (before.first_gap(0) < span.begin.value)
     broken("I5 ORDER", life, span.begin.value, "stored before the bytes in front of it");
 }

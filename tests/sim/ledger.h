@@ -158,6 +158,7 @@ class Ledger {
   bool has_twin(const Life& life, int64_t bytes, size_t destination) const;
   bool settled_by_all(const Life& life) const;
   RangeSet stored_of(const Life& life, size_t destination) const;
+  RangeSet reached_of_cuts(const Life& life, size_t destination) const;
   RangeSet delivered_of_kin(const Life& life, size_t destination) const;
   RangeSet refused_of(const Life& life, size_t destination) const;
   void settle_life(const Inode& inode, Life& life, uint32_t destination, int64_t& unfinished);

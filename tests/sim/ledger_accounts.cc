@@ -99,6 +99,24 @@ RangeSet Ledger::stored_of(const Life& life, size_t destination) const {
   return all;
 }
 
+// What reached the receiver in the name of what was left of this content after a cut: bytes read
+// before the cut may be delivered under either name.
+RangeSet Ledger::reached_of_cuts(const Life& life, size_t destination) const {
+  const auto stems_from = [&](const Life* other) {
+    while (other != nullptr && other != &life) other = other->parent;
+    return other != nullptr;
+  };
+  RangeSet all;
+  for (const Life* other : life.inode->lives) {
+    if (other == &life || !stems_from(other)) continue;
+    RangeSet reached = other->at[destination].stored;
+    reached.add(other->at[destination].delivered());
+    reached.add(other->at[destination].refused);
+    all.add(reached.before(common_bytes(other->content, life.content)));
+  }
+  return all;
+}
+
 void Ledger::buried(uint32_t destination, const DeadLetter& letter) {
   witness_.saw(Rare::kBuried);
   witness_.see("lane d%ld  buries [%ld, %ld), status %ld", destination, letter.span.begin.value,
