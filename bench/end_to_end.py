@@ -15,7 +15,6 @@ spread; the machine's noise is in both halves of a pair.
 import argparse
 import json
 import pathlib
-import time
 
 from harness import LEVELS, SHAPES, Bench
 from workloads import WORKLOADS, catch_up_pairs, idle_share, make_idle_files
@@ -43,7 +42,7 @@ def idle(bench, args):
     bench.start_receiver("--count")
     agent = bench.start_agent(bench.dir / "logs" / "*.log")
     bench.wait_delivered(written, agent)
-    time.sleep(5)  # the files cool down; this is what is measured
+    bench.wait_cool(agent)
     share = idle_share(bench, agent, args.seconds)
     bench.stop_agent(agent)
     bench.stop_receiver()

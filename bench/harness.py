@@ -64,6 +64,17 @@ def switches_of(pid):
     return total
 
 
+def wait_until(condition, what, process, timeout=60, pause=0.02):
+    """Waits for a condition while the process lives; without it there is nothing to measure."""
+    deadline = time.monotonic() + timeout
+    while not condition():
+        if process.poll() is not None:
+            sys.exit(f"ended with {process.returncode} before this: {what}")
+        if time.monotonic() > deadline:
+            sys.exit(f"not within {timeout} s: {what}")
+        time.sleep(pause)
+
+
 class Bench:
     def __init__(self, build):
         self.sluice = str(build / "src/agent/sluice")
@@ -96,10 +107,8 @@ class Bench:
         self.receiver = self.pinned(self.cpus[0], [self.sluice, "receive", "--listen",
                                                    "127.0.0.1:0", "--port-file", port_file,
                                                    "--quiet", *flags], stderr=subprocess.DEVNULL)
-        while not port_file.exists() or not port_file.read_text().strip():
-            if self.receiver.poll() is not None:
-                sys.exit("the receiver did not start")
-            time.sleep(0.01)
+        wait_until(lambda: port_file.exists() and port_file.read_text().strip(),
+                   "the receiver listens", self.receiver, pause=0.01)
         self.port = int(port_file.read_text())
 
     def receiver_stats(self):
@@ -126,15 +135,26 @@ class Bench:
         except OSError:
             return ""
 
+    def wait_metrics(self, agent):
+        wait_until(self.agent_metrics, "the agent answers a scrape", agent)
+
     def wait_delivered(self, raw_bytes, agent, timeout=300):
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            if metric(self.agent_metrics(), "sluice_source_acked_bytes_total") >= raw_bytes:
-                return
-            if agent.poll() is not None:
-                sys.exit("the agent ended early")
-            time.sleep(0.05)
-        sys.exit("the agent did not deliver in time")
+        wait_until(lambda: metric(self.agent_metrics(), "sluice_source_acked_bytes_total") >= raw_bytes,
+                   "everything is delivered", agent, timeout, pause=0.05)
+
+    def wait_cool(self, agent):
+        """Until no file is looked at every few milliseconds because it grew a moment ago, and all threads sleep.
+
+        A scrape wakes them; so the second is asked of the kernel alone.
+        """
+        wait_until(lambda: metric(self.agent_metrics(), "sluice_shard_hot_files") == 0,
+                   "no file is hot", agent, pause=0.5)
+        seen = [-1]
+
+        def all_sleep():
+            seen.append(switches_of(agent.pid))
+            return seen[-1] == seen[-2]
+        wait_until(all_sleep, "the agent sleeps", agent, pause=0.5)
 
     @staticmethod
     def stop_agent(agent):

@@ -17,7 +17,6 @@ import time
 from harness import LEVELS, SHAPES, cpu_seconds, metric, status_of, switches_of
 
 MB = 1e6
-COOL_S = 5  # files that grew a moment ago are looked at every few milliseconds; this is not what is measured
 
 
 def catch_up_pairs(bench, shape, codec, size, count):
@@ -57,8 +56,7 @@ def live(bench, generator_flags, receiver_flags=(), agent_flags=()):
     bench.start_receiver("--verify", "--ledger", bench.dir / "ledger.json", "--report", report,
                          *receiver_flags)
     agent = bench.start_agent(bench.dir / "logs" / "*.log", *agent_flags)
-    while not bench.agent_metrics():
-        time.sleep(0.02)
+    bench.wait_metrics(agent)
     began, cpu, switches = time.monotonic(), cpu_seconds(agent.pid), switches_of(agent.pid)
     bench.generate(*generator_flags)
     seconds = time.monotonic() - began
@@ -102,7 +100,7 @@ def w2(bench, args):
 
 def idle_share(bench, agent, seconds):
     cpu, switches = cpu_seconds(agent.pid), switches_of(agent.pid)
-    time.sleep(seconds)
+    time.sleep(seconds)  # what is measured
     return {"cpu_share": (cpu_seconds(agent.pid) - cpu) / seconds,
             "wakeups_per_s": (switches_of(agent.pid) - switches) / seconds,
             "rss_mib": status_of(agent.pid)["VmRSS"] / 2**20}
@@ -125,12 +123,12 @@ def w3(bench, args):
     bench.start_receiver("--verify", "--ledger", bench.dir / "ledger.json", "--report", report)
     agent = bench.start_agent(bench.dir / "logs" / "*.log")
     bench.wait_delivered(written, agent)
-    time.sleep(COOL_S)
+    bench.wait_cool(agent)
     cpu, began = cpu_seconds(agent.pid), time.monotonic()
     bench.generate("--files", "10", "--rate", "100lines/s", "--duration", f"{seconds:.0f}s")
     active = {"cpu_share": (cpu_seconds(agent.pid) - cpu) / (time.monotonic() - began)}
     bench.wait_delivered(written + bench.written_bytes(), agent)
-    time.sleep(COOL_S)
+    bench.wait_cool(agent)
     idle = idle_share(bench, agent, seconds)
     bench.stop_agent(agent)
     bench.stop_receiver()
