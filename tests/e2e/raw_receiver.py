@@ -246,6 +246,7 @@ class H2Connection:
         self.ended = []
         self.resets = []
         self.settings_acks = 0
+        self.pings_answered = 0
 
     def _read(self, size):
         while len(self.rest) < size:
@@ -290,11 +291,21 @@ class H2Connection:
         if self.receiver.windows:
             self.frame(WINDOW_UPDATE, 0, 0, struct.pack(">I", 1 << 24))
         while True:
-            head = self._read(9)
-            length = int.from_bytes(head[:3], "big")
-            kind, flags = head[3], head[4]
-            stream = int.from_bytes(head[5:], "big") & 0x7FFFFFFF
-            self.take(kind, flags, stream, self._read(length))
+            self.take_next()
+
+    def take_next(self):
+        head = self._read(9)
+        length = int.from_bytes(head[:3], "big")
+        kind, flags = head[3], head[4]
+        stream = int.from_bytes(head[5:], "big") & 0x7FFFFFFF
+        self.take(kind, flags, stream, self._read(length))
+
+    def round_trip(self):
+        """Until the peer has taken everything that was sent to it. For scripts: what comes meanwhile is told to them."""
+        answered = self.pings_answered
+        self.frame(PING, 0, 0, b"all read")
+        while self.pings_answered == answered:
+            self.take_next()
 
     def take(self, kind, flags, stream, payload):
         if kind == SETTINGS:
@@ -302,7 +313,9 @@ class H2Connection:
                 self.settings_acks += 1
             else:
                 self.frame(SETTINGS, ACK, 0)
-        elif kind == PING and not flags & ACK:
+        elif kind == PING and flags & ACK:
+            self.pings_answered += 1
+        elif kind == PING:
             self.frame(PING, ACK, 0, payload)
         elif kind == HEADERS:
             with self.receiver.lock:

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import unittest
 
-from world import PATIENCE_S, SLUICE, World, wait_until
+from world import PATIENCE_S, SLACK_S, SLUICE, World, wait_until
 
 NOBODY = 65534
 
@@ -60,7 +60,7 @@ class Discovery(Rows):
     def test_dsc_4_a_file_of_two_bytes_arrives_within_two_seconds(self):
         self.follow()
         self.append("a\n")
-        self.wait_for(["a"], timeout=2 + PATIENCE_S / 20)
+        self.wait_for(["a"], timeout=2 + SLACK_S)
         self.stop_after(["a"])
 
     def test_dsc_5_two_files_with_the_same_first_four_kib_are_two_files(self):

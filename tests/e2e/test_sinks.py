@@ -11,7 +11,7 @@ import signal
 import time
 
 from raw_receiver import RawReceiver, take
-from world import World, is_sanitized, wait_until
+from world import SLACK_S, World, is_sanitized, wait_until
 
 FAST = ("-retry-max-delay", "300ms", "-connect-timeout", "2s", "-request-timeout", "2s",
         "-shutdown-timeout", "2s")
@@ -59,6 +59,12 @@ class SinkWorld(World):
         self.assertEqual(box.errors, [])
         self.assertFalse(list((self.state / "dead-letters").glob("*")), "nothing was given up")
 
+    def wait_longest_pauses(self, agent):
+        """Until the pauses between attempts have grown from 100 ms to the second that they are allowed at most."""
+        wait_until(lambda: self.total(agent, "sluice_http_client_retries_total") >=
+                   5 * max(1, self.total(agent, "sluice_adaptive_concurrency_in_flight")),
+                   "each request failed five times")
+
     def first_requests(self, count, script):
         """A script that treats the first requests like this and takes the others."""
         return lambda exchange: (script if exchange.number < count else take)(exchange)
@@ -71,10 +77,10 @@ class Network(SinkWorld):
         lines = self.noise(2000)
         agent = self.agent_with_admin(box.url, "-retry-max-delay", "1s", "-shutdown-timeout", "2s")
         agent.wait_said("no connection to the destination")
-        time.sleep(1)  # the ceiling of the pauses is reached
+        self.wait_longest_pauses(agent)
         tried = self.total(agent, "sluice_http_client_requests_sent_total")
         used, began = cpu_seconds(agent), time.monotonic()
-        time.sleep(5)
+        time.sleep(5)  # what is measured: attempts and CPU time of a while
         took = time.monotonic() - began
         tried = self.total(agent, "sluice_http_client_requests_sent_total") - tried
         # Eight workers, each at most once per shortest pause and on average every half second.
@@ -188,10 +194,18 @@ destinations:
 
         box = self.raw(all_but_one)
         lines = self.noise(6000)
-        agent = self.agent(box.url, "-batch", "100", "-workers", "8", "-checkpoint-interval",
-                           "100ms", "-retry-max-delay", "300ms")
+        agent = self.agent_with_admin(box.url, "-batch", "100", "-workers", "8",
+                                      "-checkpoint-interval", "100ms", "-retry-max-delay", "300ms")
         wait_until(lambda: held and len(box.stored) >= 24, "later ones were acknowledged")
-        time.sleep(0.5)  # several checkpoints pass
+        # While a line is acknowledged now and then, positions are stored; the second time also what was known
+        # when this began.
+        stored = self.total(agent, "sluice_checkpoints_total")
+
+        def is_stored():
+            lines.append(f"another {len(lines)}")
+            self.write(lines[-1], name="b.log")
+            return self.total(agent, "sluice_checkpoints_total") >= stored + 2
+        wait_until(is_stored, "positions are stored twice")
         pending = held[0].lines()
         self.assertFalse(set(pending) & set(box.lines()))
         agent.stop(signal.SIGKILL)
@@ -209,13 +223,14 @@ destinations:
         box = self.raw()
         port = box.port
         boxes.append(box)
-        agent = self.agent(box.url, *FAST)
+        agent = self.agent_with_admin(box.url, *FAST)
         for lap in range(6):
             lines += self.noise(300, name=f"{lap}.log")
-            time.sleep(1)
+            wait_until(box.lines, "the first lines arrive")
+            failed = self.failures(agent)
             box.close()
             lines += self.noise(300, name=f"{lap}-down.log")
-            time.sleep(1)
+            wait_until(lambda failed=failed: self.failures(agent) > failed, "the agent sees it")
             box = self.reopened(port)
             boxes.append(box)
         stored = lambda: [line for each in boxes for line in each.lines()]
@@ -223,6 +238,9 @@ destinations:
         self.assertEqual(agent.stop(), 0, agent.text())
         # A connection that is cut may have been about to answer: those lines may come twice.
         self.assertEqual(set(stored()), set(lines))
+
+    def failures(self, agent):
+        return self.total(agent, "sluice_http_client_errors_total")
 
     def reopened(self, port):
         made = []
@@ -270,6 +288,7 @@ class Statuses(SinkWorld):
         for value, low, high in (("2", 2.0, 6.0), ("date", 1.5, 7.0), ("0", 0.1, 3.0),
                                  ("-1", 0.1, 3.0), ("soon", 0.1, 3.0), ("1.5", 0.1, 3.0),
                                  ("", 0.1, 3.0), ("Sun, 99 Foo 2026 99:99:99 GMT", 0.1, 3.0)):
+            high += SLACK_S
             with self.subTest(value):
                 def throttle(exchange, value=value):
                     if exchange.number:
@@ -296,9 +315,9 @@ class Statuses(SinkWorld):
         agent = self.agent(box.url, "-retry-max-delay", "300ms", "-shutdown-timeout", "2s")
         agent.wait_said("asks for fewer requests")
         asked = len(box.requests)
-        time.sleep(2)
+        time.sleep(2)  # many times the pause of its own; nothing may come
         self.assertEqual(len(box.requests), asked, "the longest pause is ten minutes")
-        agent.stop(timeout=10)
+        agent.stop()  # has less patience than that
         box.script = take
         again = self.agent(box.url, *FAST)
         self.once(box, lines, again)

@@ -1,29 +1,24 @@
 """A name server or a disk that takes its time: rows SNK-21 and DSK-10 on the real binary."""
 import pathlib
-import shutil
-import subprocess
 import time
-import unittest
 
 from raw_receiver import RawReceiver
 from test_sinks import SinkWorld
-from world import free_port, is_sanitized, wait_until
+from world import free_port, preloaded, wait_until
 
 SOURCE = pathlib.Path(__file__).with_name("slow_machine.c")
 FAST = ("-retry-max-delay", "300ms", "-connect-timeout", "2s", "-request-timeout", "5s",
         "-shutdown-timeout", "2s")
+HELD_UP_S = 30  # what a name takes; nobody who waits for it would be done in a third of that
 
 
-@unittest.skipUnless(shutil.which("cc") and not is_sanitized(), "a library is preloaded")
 class SlowMachine(SinkWorld):
     def setUp(self):
         super().setUp()
-        shim = self.dir / "slow_machine.so"
-        subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, SOURCE, "-ldl"], check=True)
         self.names = self.dir / "names"
         self.fsync = self.dir / "fsync"
         self.fsync.write_text("0")
-        self.env = {"LD_PRELOAD": str(shim), "SLOW_NAMES": str(self.names),
+        self.env = {"LD_PRELOAD": preloaded(SOURCE, self.dir), "SLOW_NAMES": str(self.names),
                     "SLOW_FSYNC": str(self.fsync)}
 
     def arrives_soon(self, box, name, at_most):
@@ -37,7 +32,7 @@ class SlowMachine(SinkWorld):
     def test_snk_21_a_slow_or_silent_name_server_holds_nobody_else_up(self):
         box = self.raw()
         other = self.raw()
-        self.names.write_text("30 -")
+        self.names.write_text(f"{HELD_UP_S} -")
         port = free_port()
         config = self.dir / "sluice.yaml"
         config.write_text(f"""
@@ -56,10 +51,10 @@ destinations:
         agent.wait_said("running")
         lines = []
         for i in range(8):
-            lines += self.arrives_soon(other, f"{i}.log", 2)
+            lines += self.arrives_soon(other, f"{i}.log", HELD_UP_S / 3)
             began = time.monotonic()
             self.get(port, "/metrics")
-            self.assertLess(time.monotonic() - began, 1.5)
+            self.assertLess(time.monotonic() - began, HELD_UP_S / 3)
         self.names.write_text("0 -")
         agent.wait_said("name of the destination does not resolve|no connection")
         self.names.write_text("0 127.0.0.1")
@@ -76,7 +71,7 @@ destinations:
         box.close()
         self.names.write_text("0 127.0.0.2")
         second = self.noise(100, name="b.log")
-        wait_until(lambda: len(there.lines()) >= 100, "the new address", 60)
+        wait_until(lambda: len(there.lines()) >= 100, "the new address")
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(sorted(box.lines() + there.lines()), sorted(first + second))
 
@@ -94,7 +89,8 @@ destinations:
                 lines.append(line)
                 began = time.monotonic()
                 self.all_there(box, [line])
-                self.assertLess(time.monotonic() - began, 2, "files that are known go on")
-                time.sleep(0.2)
+                # There is always a sync under way: who waited for each would wait for five seconds now and then.
+                self.assertLess(time.monotonic() - began, 4, "files that are known go on")
+                time.sleep(0.2)  # the writer's pace
         self.fsync.write_text("0")
         self.once(box, lines, agent)

@@ -4,11 +4,7 @@ import json
 import signal
 import time
 
-from world import PATIENCE_S, World, free_port, wait_until
-
-# What a stop may take beyond its own timeout. The promise is about an idle machine; here the whole
-# test suite may run beside.
-SLACK_S = max(1.0, PATIENCE_S / 20)
+from world import SLACK_S, World, free_port, wait_until
 
 
 class Stop(World):

@@ -3,6 +3,7 @@
 Everything is the real thing: real files in a temporary directory, real sockets on loopback, real
 signals. A test waits for a condition with a deadline; it never sleeps and hopes.
 """
+import functools
 import gzip
 import http.server
 import json
@@ -28,6 +29,8 @@ SLUICE = os.environ.get("SLUICE", "build/src/agent/sluice")
 IO = os.environ.get("SLUICE_E2E_IO", "auto")
 # The sanitized build on a busy small machine is slow; a deadline is not a measurement.
 PATIENCE_S = float(os.environ.get("SLUICE_E2E_PATIENCE", "60"))
+# What something that takes no time on an idle machine may take where the whole test suite runs beside.
+SLACK_S = max(1.0, PATIENCE_S / 20)
 
 
 def wait_until(condition, what, timeout=PATIENCE_S):
@@ -48,10 +51,27 @@ def free_port():
         return probe.getsockname()[1]
 
 
+@functools.cache
+def sanitizer():
+    """The library of the sanitizer that the binary carries, if any."""
+    binary = pathlib.Path(SLUICE).read_bytes()
+    return next((name for name in ("asan", "tsan") if f"__{name}_init".encode() in binary), None)
+
+
 def is_sanitized():
     """Whether the binary carries a sanitizer: its memory and speed say nothing then."""
-    binary = pathlib.Path(SLUICE).read_bytes()
-    return b"__asan_init" in binary or b"__tsan_init" in binary
+    return sanitizer() is not None
+
+
+def preloaded(source, directory):
+    """Builds this C file; what the agent's LD_PRELOAD must be. A sanitizer wants to be the first."""
+    shim = directory / (pathlib.Path(source).stem + ".so")
+    subprocess.run(["cc", "-shared", "-fPIC", "-O1", "-o", shim, source, "-ldl"], check=True)
+    if not is_sanitized():
+        return str(shim)
+    library = subprocess.run(["cc", f"-print-file-name=lib{sanitizer()}.so"], check=True, text=True,
+                             capture_output=True).stdout.strip()
+    return f"{library} {shim}"
 
 
 class Inbox:
