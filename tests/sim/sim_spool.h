@@ -88,13 +88,18 @@ class SimSpool final : public Spool {
   void remove(uint64_t sequence, Lines lines) override {
     removals_.push_back({witness_.now + dice_.between(Duration(0), kSlow), sequence, lines});
   }
-  SpoolCounts counts() override { return log_.counts(); }
+  SpoolCounts counts() override {
+    removed_ = false;
+    return log_.counts();
+  }
 
   // What the disk does by itself.
   void work() {
     while (!removals_.empty() && removals_.front().at <= witness_.now) remove_first();
   }
+  // The lane is woken for each thing that is done.
   MonoTime next_event() const {
+    if (removed_) return witness_.now;
     MonoTime next = drafts_.empty() ? kNever : stored_at_;
     if (fetching_) next = std::min(next, fetched_at_);
     return removals_.empty() ? next : std::min(next, removals_.front().at);
@@ -147,6 +152,7 @@ class SimSpool final : public Spool {
     const Removal removal = removals_.front();
     removals_.erase(removals_.begin());
     log_.remove(removal.sequence, removal.lines);
+    removed_ = true;
     witness_.see("spool d%ld is done with %ld", destination_,
                  static_cast<int64_t>(removal.sequence));
     ledger_.unspooled(destination_, shelf_.records[removal.sequence]);
@@ -182,6 +188,7 @@ class SimSpool final : public Spool {
   bool fetching_ = false;
   MonoTime fetched_at_;
   std::vector<Removal> removals_;
+  bool removed_ = false;  // since the lane looked
 };
 
 }  // namespace sluice::sim
