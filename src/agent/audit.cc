@@ -12,13 +12,13 @@
 #include "agent/check.h"
 #include "agent/explain.h"
 #include "agent/offline_audit.h"
+#include "agent/store_flags.h"
 #include "control/audit_client.h"
 #include "control/audit_flags.h"
 #include "control/audit_json.h"
 #include "control/audit_pages.h"
 #include "control/audit_table.h"
 #include "control/audit_words.h"
-#include "control/config_load.h"
 #include "platform/store_copy.h"
 #include "platform/system_clock.h"
 #include "platform/system_disk.h"
@@ -32,18 +32,6 @@ constexpr int kExitNothingToAudit = 3;
 
 void print(std::FILE* stream, const std::string& text) {
   std::fwrite(text.data(), 1, text.size(), stream);
-}
-
-void note(const std::string& text) {
-  print(stderr, "sluice: " + text + "\n");
-}
-
-// The configuration, or the exit code.
-std::optional<AgentConfig> configuration(const AuditFlags& flags) {
-  const ConfigOutcome outcome = load_config(flags.rest, Environment::of_process(), config_rules());
-  print(stderr, format_problems(outcome.problems));
-  if (!outcome.ok()) return std::nullopt;
-  return outcome.config;
 }
 
 bool has_store(const std::string& directory) {
@@ -135,7 +123,7 @@ int audit_main(std::span<char* const> args) {
     note(flags.problem);
     return kExitConfiguration;
   }
-  const std::optional<AgentConfig> config = configuration(flags);
+  const std::optional<AgentConfig> config = agent_configuration(flags.rest);
   if (!config) return kExitConfiguration;
   std::string problem;
   std::optional<AuditReport> report = audit_of_agent(*config, flags);
@@ -167,7 +155,7 @@ int explain_main(std::span<char* const> args) {
     note(flags.problem);
     return kExitConfiguration;
   }
-  const std::optional<AgentConfig> config = configuration(flags);
+  const std::optional<AgentConfig> config = agent_configuration(flags.rest);
   if (!config) return kExitConfiguration;
   const std::string path = absolute(flags.path);
   std::optional<Explanation> explanation = explanation_of_agent(*config, flags, path);

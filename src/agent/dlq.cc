@@ -18,7 +18,7 @@
 #include "agent/check.h"
 #include "agent/dead_letter_box.h"
 #include "agent/dead_letter_sender.h"
-#include "control/config_load.h"
+#include "agent/store_flags.h"
 #include "platform/dead_letter_text.h"
 #include "platform/instance_lock.h"
 #include "platform/store_copy.h"
@@ -53,48 +53,13 @@ Exit codes: 0 done, 1 some letters are still refused or could not be noted, 3 a 
 answer, 78 the flags or the configuration are wrong.
 )";
 
-struct DlqFlags {
-  std::string verb;
-  std::string destination;
-  bool lines = false;
-  bool help = false;
-  std::vector<char*> rest;
-};
-
-DlqFlags read_flags(std::span<char* const> args) {
-  DlqFlags flags;
-  for (size_t i = 0; i < args.size(); ++i) {
-    std::string_view name = args[i];
-    const bool dashed = name.starts_with('-');
-    while (name.starts_with('-')) name.remove_prefix(1);
-    if (!dashed && flags.verb.empty()) {
-      flags.verb = name;
-    } else if (dashed && (name == "h" || name == "help")) {
-      flags.help = true;
-    } else if (dashed && name == "lines") {
-      flags.lines = true;
-    } else if (dashed && name == "destination" && i + 1 < args.size()) {
-      flags.destination = args[++i];
-    } else if (dashed && name.starts_with("destination=")) {
-      flags.destination = name.substr(12);
-    } else {
-      flags.rest.push_back(args[i]);
-    }
-  }
-  return flags;
-}
-
-void note(const std::string& text) {
-  std::fputs(("sluice: " + text + "\n").c_str(), stderr);
-}
-
 struct Opened {
   std::string file;
   std::vector<FiledLetter> letters;
 };
 
 // All that are not replayed; nothing, and why was said.
-std::optional<std::vector<Opened>> open_all(const DeadLetterBox& box, const DlqFlags& flags) {
+std::optional<std::vector<Opened>> open_all(const DeadLetterBox& box, const StoreFlags& flags) {
   const auto files = box.files();
   if (!files) {
     note(files.error().message());
@@ -246,7 +211,7 @@ bool lock_replay(const std::string& directory) {
 }  // namespace
 
 int dlq_main(std::span<char* const> args) {
-  const DlqFlags flags = read_flags(args);
+  const StoreFlags flags = read_store_flags(args);
   const bool known = flags.verb == "list" || flags.verb == "show" || flags.verb == "replay";
   if (flags.help) {
     std::fputs(kHelp, stdout);
@@ -256,10 +221,9 @@ int dlq_main(std::span<char* const> args) {
     note("sluice dlq needs one of list, show and replay; see sluice dlq --help");
     return kExitConfiguration;
   }
-  const ConfigOutcome outcome = load_config(flags.rest, Environment::of_process(), config_rules());
-  std::fputs(format_problems(outcome.problems).c_str(), stderr);
-  if (!outcome.ok()) return kExitConfiguration;
-  const std::string directory = outcome.config.state_dir + "/" + std::string(kDeadLetterDirectory);
+  const std::optional<AgentConfig> config = agent_configuration(flags.rest);
+  if (!config) return kExitConfiguration;
+  const std::string directory = config->state_dir + "/" + std::string(kDeadLetterDirectory);
   const DeadLetterBox box(directory);
   const bool sends = flags.verb == "replay" && !flags.lines;
   if (sends && ::access(directory.c_str(), F_OK) == 0 && !lock_replay(directory)) {
@@ -270,7 +234,7 @@ int dlq_main(std::span<char* const> args) {
   if (!all) return kExitRefused;
   if (flags.verb == "list") return list(*all);
   if (!sends) return show(*all, flags.lines);
-  return Replay(outcome.config, box).run(*all);
+  return Replay(*config, box).run(*all);
 }
 
 }  // namespace sluice

@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "agent/check.h"
-#include "control/config_load.h"
+#include "agent/store_flags.h"
 #include "flow/compress/body_cutter.h"
 #include "flow/compress/codecs.h"
 #include "flow/spool/spool_log.h"
@@ -50,41 +50,6 @@ Flags
 Exit codes: 0 done, 1 something is damaged or cannot be read, 78 the flags or the configuration are
 wrong.
 )";
-
-struct SpoolFlags {
-  std::string verb;
-  std::string destination;
-  bool lines = false;
-  bool help = false;
-  std::vector<char*> rest;
-};
-
-SpoolFlags read_flags(std::span<char* const> args) {
-  SpoolFlags flags;
-  for (size_t i = 0; i < args.size(); ++i) {
-    std::string_view name = args[i];
-    const bool dashed = name.starts_with('-');
-    while (name.starts_with('-')) name.remove_prefix(1);
-    if (!dashed && flags.verb.empty()) {
-      flags.verb = name;
-    } else if (dashed && (name == "h" || name == "help")) {
-      flags.help = true;
-    } else if (dashed && name == "lines") {
-      flags.lines = true;
-    } else if (dashed && name == "destination" && i + 1 < args.size()) {
-      flags.destination = args[++i];
-    } else if (dashed && name.starts_with("destination=")) {
-      flags.destination = name.substr(12);
-    } else {
-      flags.rest.push_back(args[i]);
-    }
-  }
-  return flags;
-}
-
-void note(const std::string& text) {
-  std::fputs(("sluice: " + text + "\n").c_str(), stderr);
-}
 
 // Files that somebody else may be writing: looked at, never touched.
 class LookOnly final : public SpoolDisk {
@@ -213,7 +178,7 @@ int export_all(Look& look, bool lines) {
   return std::fflush(stdout) == 0 && good ? kExitGood : kExitDamaged;
 }
 
-int look_at(Look& look, const SpoolFlags& flags) {
+int look_at(Look& look, const StoreFlags& flags) {
   const Result<void> opened = look.open();
   if (!opened) {
     note(look.name() + ": " + opened.error().message());
@@ -226,7 +191,7 @@ int look_at(Look& look, const SpoolFlags& flags) {
 }  // namespace
 
 int spool_main(std::span<char* const> args) {
-  const SpoolFlags flags = read_flags(args);
+  const StoreFlags flags = read_store_flags(args);
   if (flags.help) {
     std::fputs(kHelp, stdout);
     return kExitGood;
@@ -235,10 +200,9 @@ int spool_main(std::span<char* const> args) {
     note("sluice spool needs one of list, verify and export; see sluice spool --help");
     return kExitConfiguration;
   }
-  const ConfigOutcome outcome = load_config(flags.rest, Environment::of_process(), config_rules());
-  std::fputs(format_problems(outcome.problems).c_str(), stderr);
-  if (!outcome.ok()) return kExitConfiguration;
-  const std::string directory = outcome.config.state_dir + "/" + std::string(kSpoolDirectory);
+  const std::optional<AgentConfig> config = agent_configuration(flags.rest);
+  if (!config) return kExitConfiguration;
+  const std::string directory = config->state_dir + "/" + std::string(kSpoolDirectory);
   size_t damaged = 0;
   const std::set<std::string> names = destinations_in(directory, damaged);
   const bool shows = flags.verb != "export";
