@@ -135,13 +135,23 @@ void read(const Reading& reading, Lines& out) {
   read_count(reading, out.value);
 }
 
-void read(const Reading& reading, int32_t& out) {
-  const bool may_be_auto = reading.option().form == Form::kCountOrAuto;
-  const RawItem* item = may_be_auto ? reading.scalar() : nullptr;
-  if (item != nullptr && edit_distance(item->text, "auto") == 0) {
+void read_count_or_auto(const Reading& reading, int32_t& out) {
+  const RawItem* item = reading.scalar();
+  if (item == nullptr) return;
+  if (edit_distance(item->text, "auto") == 0) {
     out = 0;
     return;
   }
+  const Option& option = reading.option();
+  const Parsed<int64_t> parsed = parse_count(item->text);
+  if (!parsed.ok() || *parsed.value == 0)
+    reading.refuse(*item, fmt::format("expected auto or a number from 1 to {}", option.max));
+  else if (reading.in_range(*item, *parsed.value, "1", std::to_string(option.max)))
+    out = static_cast<int32_t>(*parsed.value);
+}
+
+void read(const Reading& reading, int32_t& out) {
+  if (reading.option().form == Form::kCountOrAuto) return read_count_or_auto(reading, out);
   int64_t value = out;
   read_count(reading, value);
   out = static_cast<int32_t>(value);

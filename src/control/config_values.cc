@@ -125,12 +125,14 @@ constexpr auto kPeriods = std::to_array<Unit>({{"s", 1},
                                                {"h", 3600},
                                                {"hour", 3600}});
 
-// One number with one unit of the list, nothing after it.
+// One number with one unit of the list, nothing after it. There is no half of a line or a byte:
+// rounded to 0, it would mean "no limit" where the smallest was meant.
 std::optional<int64_t> parse_amount(std::string_view text, std::span<const Unit> units) {
   const std::optional<Decimal> number = take_decimal(text);
   if (!number) return std::nullopt;
   const std::optional<int64_t> factor = factor_of(trimmed(text), units);
-  return factor ? scaled(*number, *factor) : std::nullopt;
+  if (!factor || (*factor == 1 && number->fraction != 0)) return std::nullopt;
+  return scaled(*number, *factor);
 }
 
 Parsed<uint16_t> parse_port(std::string_view text) {

@@ -52,6 +52,17 @@ TEST(ConfigFile, ReportsEveryErrorAtOnceInTheOrderOfPlaces) {
       "sluice.yaml:7:9: error: '1' is not valid for 'memory': the least is 8MiB\n");
 }
 
+TEST(ConfigFile, TakesNoZeroWhereAutoOrANumberIsMeant) {
+  EXPECT_EQ(complaints("workers: 0\nshards: 0.5\n"),
+            "sluice.yaml:1:10: error: '0' is not valid for 'workers': expected auto or a number "
+            "from 1 to 256\n"
+            "sluice.yaml:2:9: error: '0.5' is not valid for 'shards': expected auto or a number "
+            "from 1 to 256\n");
+  EXPECT_EQ(complaints("workers: 257\n"),
+            "sluice.yaml:1:10: error: '257' is not valid for 'workers': the most is 256\n");
+  EXPECT_EQ(complaints("workers: Auto\nshards: 1\n"), "");
+}
+
 TEST(ConfigFile, FindsKeysGivenTwiceInAnySpelling) {
   EXPECT_EQ(complaints("batch: 1\nbatch: 2\n"), "sluice.yaml:2:1: error: 'batch' is given twice\n");
   EXPECT_EQ(complaints("batch_bytes: 1MiB\nbatch-bytes: 2MiB\n"),

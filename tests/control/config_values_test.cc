@@ -93,7 +93,7 @@ TEST(Sizes, AreReadAsPeopleWriteThem) {
 
 TEST(Sizes, ThatAreNotClearAreRefused) {
   for (const std::string text : {"", "MiB", "-1", "1 2", "1kk", "1MiBs", "9223372036854775808",
-                                 "8388608TiB", "0x10", "1,5M"})
+                                 "8388608TiB", "0x10", "1,5M", "0.5"})
     EXPECT_FALSE(parse_bytes(text).ok()) << "'" << text << "'";
 }
 
@@ -111,7 +111,8 @@ TEST(Counts, TakeThousandsAndMillions) {
   EXPECT_EQ(parse_count("100").value, 100);
   EXPECT_EQ(parse_count("10k").value, 10'000);
   EXPECT_EQ(parse_count("2M").value, 2'000'000);
-  for (const std::string text : {"", "many", "-1", "1x", "10ki"})
+  EXPECT_EQ(parse_count("0.5k").value, 500);
+  for (const std::string text : {"", "many", "-1", "1x", "10ki", "0.5", "1.5"})
     EXPECT_FALSE(parse_count(text).ok()) << text;
 }
 
@@ -130,7 +131,7 @@ TEST(Rates, ArePerSecondWithABurstOfOneSecondUnlessGiven) {
 
 TEST(Rates, ThatAreNotClearAreRefused) {
   for (const std::string text : {"", "fast", "10MB/", "10MB/day", "10MB/s burst", "10MB/s burst 0",
-                                 "10MB/s burst x", "/s", "-1/s", "1MB/s/s"})
+                                 "10MB/s burst x", "/s", "-1/s", "1MB/s/s", "0.5/s"})
     EXPECT_FALSE(parse_rate(text, RateUnit::kBytes).ok()) << "'" << text << "'";
   EXPECT_FALSE(parse_rate("10MB/s", RateUnit::kCount).ok());
   EXPECT_FALSE(parse_rate("30/min", RateUnit::kCount).ok()) << "less than one per second";
