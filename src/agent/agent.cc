@@ -234,6 +234,10 @@ void Agent::survey_if_wanted(MonoTime now) {
                                  "' does not take requests; see the log");
     }
   }
+  // Its thread is this one.
+  if (const std::string& why = parts_.store->problem(); !why.empty())
+    status.degraded.push_back("positions cannot be stored, so a crash now would repeat lines: " +
+                              why);
   board_.publish(std::move(status), ticket);
 }
 

@@ -20,7 +20,8 @@ constexpr const char* kIndex =
     "<body style=\"font-family:sans-serif;margin:3em\"><h1>sluice</h1>\n"
     "<p>This agent ships log files. This port shows how it is doing and changes nothing.</p>\n"
     "<ul><li><a href=\"/metrics\">/metrics</a>: counters in Prometheus text format</li>\n"
-    "<li><a href=\"/health\">/health</a>: 200 while lines can be delivered, else 503</li>\n"
+    "<li><a href=\"/health\">/health</a>: 200 while lines can be delivered, else 503; and "
+    "why</li>\n"
     "<li><a href=\"/audit\">/audit</a>: what became of every byte of every file</li>\n"
     "<li>/explain/PATH: why a file is followed or not, and how far</li></ul>\n"
     "</body></html>\n";
@@ -43,8 +44,8 @@ std::vector<std::string> reasons_of(const StatusBoard::Reading& reading) {
   return reasons;
 }
 
-const char* word_for(const StatusBoard::Reading& reading, bool has_reasons) {
-  if (!has_reasons) return "ok";
+const char* word_for(const StatusBoard::Reading& reading, bool delivers) {
+  if (delivers) return reading.status.degraded.empty() ? "ok" : "degraded";
   if (reading.status.phase == AgentPhase::kDraining) return "draining";
   const bool starting =
       reading.age == StatusBoard::kNoSurvey || reading.status.phase == AgentPhase::kStarting;
@@ -62,19 +63,20 @@ AdminPage metrics_page(const AgentMetricsView& view, StatusBoard& board, Clock& 
 }  // namespace
 
 AdminPage health_page(const StatusBoard::Reading& reading) {
-  const std::vector<std::string> reasons = reasons_of(reading);
+  std::vector<std::string> reasons = reasons_of(reading);
+  const bool delivers = reasons.empty();
   const AgentStatus& status = reading.status;
+  reasons.insert(reasons.end(), status.degraded.begin(), status.degraded.end());
   std::string body = fmt::format(
       R"({{"status":"{}","lag_bytes":{},"lag_seconds":{:.3f},"files":{},"reasons":[)",
-      word_for(reading, !reasons.empty()), status.lag.value, seconds(status.lag_age), status.files);
+      word_for(reading, delivers), status.lag.value, seconds(status.lag_age), status.files);
   for (size_t i = 0; i < reasons.size(); ++i) {
     if (i > 0) body += ',';
     append_json_string(body, reasons[i]);
   }
   body += "]}\n";
-  return {.status = reasons.empty() ? 200 : 503,
-          .content_type = "application/json",
-          .body = std::move(body)};
+  return {
+      .status = delivers ? 200 : 503, .content_type = "application/json", .body = std::move(body)};
 }
 
 AdminPages make_admin_pages(const AgentMetricsView& view, StatusBoard& board, Clock& clock) {

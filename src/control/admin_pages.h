@@ -8,7 +8,8 @@
 // Limits:  waits up to 500 ms for the steward, then shows the last survey and says so.
 // Fails:   cannot. A steward that is silent for 10 s is itself a reason to be unhealthy.
 // Why so:  /health must turn 503 while the agent drains, so that an orchestrator sends no more
-//          work, and must say why: a status without a reason is a night without sleep.
+//          work, and must say why: a status without a reason is a night without sleep. It stays
+//          200, degraded, where a restart would make things worse: while positions are not stored.
 #pragma once
 
 #include <string>

@@ -30,6 +30,9 @@ double memory_limit(const MetricsScrape& scrape) {
 double unhealthy_reasons(const MetricsScrape& scrape) {
   return static_cast<double>(scrape.board.status.unhealthy.size());
 }
+double degraded_reasons(const MetricsScrape& scrape) {
+  return static_cast<double>(scrape.board.status.degraded.size());
+}
 // Read, less what was put back, delivered, given up, buried or spooled; what comes out of the spool
 // is delivered and was not read.
 int64_t in_flight_of(const MetricsScrape& scrape) {
@@ -327,6 +330,8 @@ constexpr MetricRow kRows[] = {
     {"memory_limit_bytes", kGauge, "The sum of all buffers (--memory).", AgentNumber(memory_limit)},
     {"unhealthy_reasons", kGauge, "How many things keep lines from being delivered; see /health.",
      AgentNumber(unhealthy_reasons)},
+    {"degraded_reasons", kGauge, "How many things do not, but put a promise at risk; see /health.",
+     AgentNumber(degraded_reasons)},
     {"survey_fresh", kGauge, "1 if the lag was computed for this scrape, 0 if it is older.",
      AgentNumber(survey_fresh)},
     {"process_cpu_seconds_total", kCounter, "User and system time of the process.",

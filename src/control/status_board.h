@@ -34,6 +34,8 @@ struct AgentStatus {
   int64_t files = 0;
   // What keeps lines from being delivered, one sentence each; empty: healthy.
   std::vector<std::string> unhealthy{};
+  // What does not, but puts a promise at risk.
+  std::vector<std::string> degraded{};
 };
 
 class StatusBoard {

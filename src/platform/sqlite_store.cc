@@ -214,7 +214,10 @@ Result<void> SqliteStore::commit(std::span<const CheckpointRow> upserts,
   if (upserts.empty() && erased_rows.empty()) return {};
   if (const auto ready = make_ready_to_write(); !ready) return explained(ready.error());
   const Result<void> written = write(upserts, erased_rows);
-  if (written) return {};
+  if (written) {
+    problem_.clear();
+    return {};
+  }
   const Error error = written.error();
   // After a failed write or fsync nobody knows what the page cache still holds. A new connection
   // reads the log again and starts from what is really there.

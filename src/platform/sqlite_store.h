@@ -33,7 +33,7 @@ class SqliteStore final : public Store {
   Result<void> commit(std::span<const CheckpointRow> upserts,
                       std::span<const int64_t> erased_rows) override;
 
-  // What the last Error means for the user, with the remedy.
+  // What the last Error means for the user, with the remedy; empty once a commit succeeded again.
   const std::string& problem() const { return problem_; }
 
  private:

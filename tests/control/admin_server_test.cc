@@ -165,6 +165,22 @@ TEST_F(AdminServerTest, HealthTurns503WhileDrainingAndWhenStalled) {
   EXPECT_EQ(std::string_view(health["reasons"].at(0)), "\"a\"\n");
 }
 
+TEST(HealthPage, IsDegradedWithAReasonWhileLinesAreDeliveredAllTheSame) {
+  StatusBoard::Reading reading;
+  reading.status = {.phase = AgentPhase::kRunning, .degraded = {"no room"}};
+  reading.fresh = true;
+  AdminPage page = health_page(reading);
+  EXPECT_EQ(page.status, 200);
+  EXPECT_NE(page.body.find(R"("status":"degraded")"), std::string::npos) << page.body;
+  EXPECT_NE(page.body.find(R"("reasons":["no room"])"), std::string::npos) << page.body;
+  reading.status.unhealthy = {"nobody there"};
+  page = health_page(reading);
+  EXPECT_EQ(page.status, 503);
+  EXPECT_NE(page.body.find(R"("status":"stalled")"), std::string::npos) << page.body;
+  EXPECT_NE(page.body.find(R"("reasons":["nobody there","no room"])"), std::string::npos)
+      << page.body;
+}
+
 TEST(HealthPage, TellsAboutAStewardThatDoesNotAnswer) {
   StatusBoard::Reading reading;
   reading.status.phase = AgentPhase::kRunning;

@@ -98,6 +98,7 @@ int commit_on_a_full_disk(const std::string& directory) {
   if (store.commit(rows_at(2, 1000), {}).ok()) return 6;
   std::filesystem::remove(ballast);
   if (!store.commit(rows_at(3, 100), {}).ok()) return 7;
+  if (!store.problem().empty()) return 10;
   std::filesystem::copy(directory, directory + "/copy");
   const StoredState state = load_again(directory + "/copy");
   if (!state.set_aside.empty() || state.rows.size() != 100) return 8;
