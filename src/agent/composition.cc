@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "agent/part_factory.h"
+#include "control/config_values.h"
 #include "flow/compress/codecs.h"
 #include "flow/encode/json_encoder.h"
 #include "platform/cpu_affinity.h"
@@ -129,7 +130,13 @@ class Composer {
     }
     std::string problem;
     Result<InstanceLock> lock =
-        InstanceLock::acquire(config_.state_dir, InstanceLock::kPatience, problem);
+        InstanceLock::acquire(config_.state_dir, InstanceLock::kSilence, problem);
+    if (!lock && lock.error().code == Errc::kBusy) {
+      const Duration rest = InstanceLock::kPatience - InstanceLock::kSilence;
+      log_.event(Severity::kInfo, "agent.lock",
+                 "waiting " + format_duration(rest) + " for it to end: " + problem);
+      lock = InstanceLock::acquire(config_.state_dir, rest, problem);
+    }
     if (!lock) return problem;
     made_->lock.directory = config_.state_dir;
     made_->lock.lock.push_back(std::move(lock).value());

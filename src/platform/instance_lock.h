@@ -23,6 +23,8 @@ namespace sluice {
 class InstanceLock {
  public:
   static constexpr Duration kPatience = Duration(2'000'000'000);
+  // Who waits longer than this should say so: a person thinks that it hangs.
+  static constexpr Duration kSilence = Duration(200'000'000);
 
   static Result<InstanceLock> acquire(const std::string& directory, Duration patience,
                                       std::string& problem);

@@ -163,6 +163,7 @@ destinations:
         second = self.agent(inbox.url)
         self.assertEqual(second.wait(), 1)
         self.assertRegex(second.text(), rf"error .*{first.proc.pid}.*--state")
+        self.assertRegex(second.text(), rf"waiting .*{first.proc.pid}.*--state", "it said so at once")
         wait_until(lambda: inbox.lines() == ["one"], "the first goes on")
         self.assertEqual(first.stop(), 0)
         self.assertEqual(inbox.lines(), ["one"])
