@@ -216,9 +216,10 @@ class Composer {
     }
     doors.reports = made_->reports.get();
     doors.home = made_->home.get();
+    made_->name_watch = std::make_unique<NameWatch>(*made_->store, config_, log_);
     made_->steward =
         std::make_unique<Steward>(std::move(settings).value(), std::move(doors),
-                                  StewardWorld{made_->disk, *made_->feed, *made_->store, log_,
+                                  StewardWorld{made_->disk, *made_->feed, *made_->name_watch, log_,
                                                made_->steward_metrics, made_->scratch_files.get()});
     return {};
   }

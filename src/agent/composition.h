@@ -23,6 +23,7 @@
 #include "agent/home_bell.h"
 #include "agent/late_waker.h"
 #include "agent/loop.h"
+#include "agent/name_watch.h"
 #include "flow/steward.h"
 #include "platform/inotify_feed.h"
 #include "platform/instance_lock.h"
@@ -61,6 +62,7 @@ struct Composition {
   std::unique_ptr<DirectoryFeed> feed;
   int feed_fd = -1;  // readable when there are hints; -1: there never are
   std::unique_ptr<SqliteStore> store;
+  std::unique_ptr<NameWatch> name_watch;  // the steward's way to the store
   std::unique_ptr<ScratchFiles> scratch_files;
 
   // Doors and credit.

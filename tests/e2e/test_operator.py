@@ -374,6 +374,27 @@ class Seeing(World):
         self.assertEqual(again.stop(), 0, again.text())
         self.assertEqual(inbox.lines(), ["one", "two"], "the positions were stored after all")
 
+    def test_a_destination_with_a_new_name_is_warned_of_before_it_repeats_everything(self):
+        inbox = self.inbox()
+        (self.logs / "a.log").write_text("one\n")
+
+        def run(name, lines):
+            config = self.dir / "sluice.yaml"
+            config.write_text(f"paths: {self.logs}/*.log\nstate: {self.state}\nadmin: off\n"
+                              f"destinations: {{{name}: {{endpoint: '{inbox.url}'}}}}\n")
+            agent = self.start("run", "-c", config)
+            wait_until(lambda: len(inbox.lines()) >= lines, "delivered")
+            self.assertEqual(agent.stop(), 0, agent.text())
+            return [line for line in agent.lines if "warning" in line]
+        self.assertEqual(run("main", 1), [])
+        self.assertEqual(run("main", 1), [])
+        warnings = run("central", 2)
+        self.assertEqual(len(warnings), 1, warnings)
+        self.assertRegex(warnings[0], "'central'.*beginning.*'main'.*old name back")
+        self.assertEqual(run("central", 2), [], "once is enough")
+        self.assertEqual(run("main", 2), [], "the old one has its positions")
+        self.assertEqual(inbox.lines(), ["one", "one"])
+
     def test_the_json_log_is_json_and_silent_is_silent(self):
         (self.logs / "quote\" \n\xff.log").write_text("x\n")
         port = free_port()
