@@ -272,6 +272,31 @@ void Agent::wake_loops() {
   for (const auto& waker : parts_.lane_wakers) waker->wake();
 }
 
+// What nobody has read yet waits in its file; only what was read and had to be given back is worth
+// a warning, for it may come twice.
+void Agent::tell_what_is_left(Bytes left) {
+  const bool gave_back = parts_.controls->give_back.load(std::memory_order_relaxed);
+  const std::string bytes = number(left.value);
+  if (left > Bytes(0) && gave_back) {
+    log_.event(Severity::kWarning, "agent.stopped",
+               reload_ ? "the destination did not take all in time; what is undelivered stays in "
+                         "its files and is read again with the new configuration"
+                       : "stopped; what is undelivered stays in its files for the next start",
+               {{"undelivered_bytes", bytes}});
+  } else if (reload_) {
+    log_.event(Severity::kInfo, "agent.stopped",
+               "everything that was read is delivered; what is unread is read with the new "
+               "configuration",
+               {{"unread_bytes", bytes}});
+  } else {
+    log_.event(Severity::kInfo, "agent.stopped",
+               left > Bytes(0) ? "stopped; everything that was read is delivered, the rest stays "
+                                 "in its files for the next start"
+                               : "stopped; everything that was read is delivered",
+               {{"undelivered_bytes", bytes}});
+  }
+}
+
 Ending Agent::finish() {
   SLUICE_CRASHPOINT("stop.drained");
   end_loops();
@@ -290,13 +315,8 @@ Ending Agent::finish() {
                    parts_.store->problem());
     // A reload goes on all the same: an agent that delivers is worth more than exact positions.
     if (!reload_) ending = Ending::kFailed;
-  } else if (left.value() > Bytes(0)) {
-    log_.event(Severity::kWarning, "agent.stopped",
-               "stopped; what is undelivered stays in its files for the next start",
-               {{"undelivered_bytes", number(left.value().value)}});
   } else {
-    log_.event(Severity::kInfo, "agent.stopped", "stopped; everything that was read is delivered",
-               {{"undelivered_bytes", "0"}});
+    tell_what_is_left(left.value());
   }
   SLUICE_CRASHPOINT("stop.end");
   // A thread that hangs in the kernel can neither be joined nor be left behind.

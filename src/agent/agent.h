@@ -76,6 +76,7 @@ class Agent {
   bool loops_ended() const;
   void end_loops();
   void wake_loops();
+  void tell_what_is_left(Bytes left);
   Ending finish();
 
   const AgentConfig& config_;

@@ -147,6 +147,29 @@ destinations:
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(inbox.lines(), ["one", "two"])
 
+    def test_what_is_not_read_yet_is_no_warning_at_a_reload(self):
+        inbox = self.inbox()
+        (self.logs / "a.log").write_text("one\nunfinished")
+        agent = self.start_agent(inbox.url)
+        wait_until(lambda: inbox.lines() == ["one"], "the whole line arrives")
+        self.reload(agent)
+        self.assertRegex(agent.said("unread_bytes=10"), "info .*new configuration")
+        self.assertFalse(agent.said(" warning "), agent.text())
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertRegex(agent.said("undelivered_bytes=10"), "info .*the rest stays in its files")
+
+    def test_a_reload_that_a_destination_does_not_answer_in_time_is_a_warning(self):
+        inbox = self.inbox()
+        inbox.status = 503
+        agent = self.start_agent(inbox.url, extra="retry_max_delay: 200ms")
+        (self.logs / "a.log").write_text("one\n")
+        wait_until(lambda: inbox.refused > 0, "a line is in flight")
+        self.reload(agent)
+        self.assertRegex(agent.said("new configuration.*undelivered_bytes=4"), "warning")
+        inbox.status = 200
+        wait_until(lambda: inbox.lines() == ["one"], "it is delivered under the new one")
+        self.assertEqual(agent.stop(), 0, agent.text())
+
     def test_a_stop_during_a_reload_stops(self):
         inbox = self.inbox()
         inbox.status = 503
