@@ -243,6 +243,7 @@ class H2Connection:
         self.sock = sock
         self.rest = b""
         self.bodies = collections.defaultdict(bytes)
+        self.open = set()  # for scripts
         self.ended = []
         self.resets = []
         self.settings_acks = 0

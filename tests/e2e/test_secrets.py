@@ -11,7 +11,7 @@ import unittest
 
 from raw_receiver import take
 from test_sinks import SinkWorld, resident_kib
-from world import is_sanitized, wait_until
+from world import PATIENCE_S, is_sanitized, wait_until
 
 FAST = ("-retry-max-delay", "300ms", "-shutdown-timeout", "2s")
 ALICE = 54321
@@ -127,7 +127,7 @@ class Names(SinkWorld):
             body = json.dumps([{"timestamp": "2026-11-23T00:00:00Z", "host": "h", "path": path, "line": "escaped"}]).encode()
             head = (f"POST /ingest HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
                     f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n").encode()
-            with socket.create_connection(("127.0.0.1", receiver.port)) as sock:
+            with socket.create_connection(("127.0.0.1", receiver.port), PATIENCE_S) as sock:
                 sock.sendall(head + body)
                 while sock.recv(65536):
                     pass
@@ -179,7 +179,7 @@ class Names(SinkWorld):
             with open(os.path.join(str(self.logs), name), "w", encoding="utf-8") as out:
                 out.write("x\n")
         wait_until(lambda: self.total(agent, "sluice_component_sent_events_total") == count,
-                   "all are delivered", 120)
+                   "all are delivered", 2 * PATIENCE_S)
         self.assertLessEqual(len(self.metrics(agent)), before + 5)
         text = self.get(agent.admin_port, "/metrics")
         self.assertNotIn("evil", text)
@@ -235,7 +235,7 @@ class Sizes(SinkWorld):
                 out.write(line * (count // 64))
         agent = self.agent_with_admin(box.url, "-batch", "0", *FAST)
         wait_until(lambda: self.total(agent, "sluice_component_sent_events_total") >= count // 64 * 64,
-                   "all are delivered", 120)
+                   "all are delivered", 2 * PATIENCE_S)
         if not is_sanitized():
             self.assertLess(resident_kib(agent), 96 << 10)
         self.assertEqual(agent.stop(), 0)
@@ -275,7 +275,7 @@ class AdminPort(SinkWorld):
             thread.start()
         lines = self.noise(2000)
         self.all_there(box, lines)
-        wait_until(lambda: len(asked) > 200, "many requests", 60)
+        wait_until(lambda: len(asked) > 200, "many requests")
         stop.set()
         for thread in threads:
             thread.join(10)

@@ -13,8 +13,11 @@ import time
 from raw_receiver import RawReceiver, take
 from world import SLACK_S, World, is_sanitized, wait_until
 
-FAST = ("-retry-max-delay", "300ms", "-connect-timeout", "2s", "-request-timeout", "2s",
-        "-shutdown-timeout", "2s")
+FAST = ("-retry-max-delay", "300ms", "-connect-timeout", "2s", "-shutdown-timeout", "2s")
+# Only where a deadline is what is tried: a slow machine may need so long for an honest answer, and then a line
+# comes twice.
+DEADLINE_S = 3
+DEADLINE = ("-request-timeout", f"{DEADLINE_S}s")
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -126,7 +129,7 @@ destinations:
         for exchange in box.requests:
             by_key.setdefault(exchange.key, []).append(exchange.at)
         times = next(times for times in by_key.values() if len(times) >= 2)
-        self.assertGreaterEqual(times[1] - times[0], 1.0)
+        self.assertGreater(times[1] - times[0], 0.5, "the deadline is a second; it began before the head was read")
         more = self.noise(300, name="b.log")
         self.all_there(other, lines + more)
         box.script = take
@@ -136,7 +139,7 @@ destinations:
     def test_snk_4_a_peer_that_reads_a_kilobyte_per_second_meets_the_deadline(self):
         box = self.raw(lambda exchange: exchange.read_slowly(1000))
         lines = self.noise(20000)
-        agent = self.agent(box.url, "-compression", "none", *FAST)
+        agent = self.agent(box.url, "-compression", "none", *FAST, *DEADLINE)
         agent.wait_said("no answer in time")
         before = resident_kib(agent)
         wait_until(lambda: len(box.requests) >= 12, "it is tried again and again")
@@ -156,13 +159,14 @@ destinations:
 
         box = self.raw(self.first_requests(3, dribble))
         lines = self.noise(300)
-        agent = self.agent(box.url, *FAST)
+        agent = self.agent(box.url, *FAST, *DEADLINE)
         agent.wait_said("no answer in time")
         self.once(box, lines, agent)
         key = box.requests[0].key
         times = [exchange.at for exchange in box.requests if exchange.key == key]
-        self.assertGreaterEqual(times[1] - times[0], 2.0)
-        self.assertLess(times[1] - times[0], 15.0)
+        # The agent's clock began before the head was read here.
+        self.assertGreater(times[1] - times[0], DEADLINE_S / 2)
+        self.assertLess(times[1] - times[0], 5 * DEADLINE_S, "a byte each 0.2 s would take 200 s")
 
     def test_snk_22_a_late_answer_repeats_exactly_that_request_byte_for_byte(self):
         def late(exchange):
@@ -171,7 +175,7 @@ destinations:
 
         box = self.raw(self.first_requests(1, late))
         lines = self.noise(500)
-        agent = self.agent(box.url, "-workers", "1", *FAST)
+        agent = self.agent(box.url, "-workers", "1", *FAST, *DEADLINE)
         self.all_there(box, lines)
         wait_until(lambda: len(box.stored) >= 2, "it comes again")
         self.assertEqual(agent.stop(), 0, agent.text())
@@ -255,8 +259,11 @@ destinations:
         return made[0]
 
     def test_snk_26_a_connection_that_is_closed_as_the_request_comes_costs_one_quiet_repeat(self):
+        broken = []
+
         def second_on_a_connection(exchange):
             if exchange.on_connection == 1 and exchange.number < 20:
+                broken.append(exchange)
                 exchange.reset()
             take(exchange)
 
@@ -267,6 +274,7 @@ destinations:
             lines += self.noise(10, name=f"{lap}.log")
             self.all_there(box, lines)
         self.once(box, lines, agent)
+        self.assertTrue(broken, "connections are used again")
         self.assertFalse(agent.said("(?i)error"), agent.text())
 
 
@@ -378,7 +386,7 @@ class Statuses(SinkWorld):
 
         box = self.raw(interim_first)
         lines = self.noise(50)
-        agent = self.agent(box.url, *FAST)
+        agent = self.agent(box.url, *FAST, *DEADLINE)
         agent.wait_said("no answer in time")
         self.once(box, lines, agent)
 

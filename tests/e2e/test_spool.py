@@ -8,7 +8,7 @@ import signal
 import subprocess
 import unittest
 
-from world import SLUICE, World, free_port, is_sanitized, preloaded, wait_until
+from world import PATIENCE_S, SLUICE, World, free_port, is_sanitized, preloaded, wait_until
 
 SLOW_MACHINE = pathlib.Path(__file__).with_name("slow_machine.c")
 
@@ -54,7 +54,7 @@ class Spool(World):
 
     def verb(self, *args):
         done = subprocess.run([SLUICE, "spool", *args, "-state", str(self.state)],
-                              capture_output=True, timeout=60, check=False)
+                              capture_output=True, timeout=PATIENCE_S, check=False)
         return done.returncode, done.stdout.decode(), done.stderr.decode()
 
     def test_lines_of_a_deleted_file_survive_an_outage_and_a_kill(self):
@@ -81,7 +81,7 @@ class Spool(World):
 
     def test_a_clean_stop_in_an_outage_ends_soon_and_nothing_comes_twice(self):
         agent, lines = self.outage()
-        self.assertEqual(agent.stop(timeout=10), 0, agent.text())
+        self.assertEqual(agent.stop(timeout=20), 0, "it does not wait for its 30 s to pass")
         receiver = self.storing_receiver()
         # Also without the setting: what is there is sent.
         again = self.agent(self.url, *HURRY)
