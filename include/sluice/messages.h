@@ -32,18 +32,21 @@ struct TailSpec {
   Epoch epoch;
   FileOffset start;      // the committed offset
   Marker marker;         // the bytes before `start`
+  bool waits = false;    // ordered: lines before `start` are on their way, and kAcked will say so
   bool rotated = false;  // no name of ours refers to it any more: its last line may be unfinished
 };
 
 struct ShardOrder {
   enum class Kind : uint8_t {
-    kAdopt,    // follow `spec`
-    kWake,     // the file may have grown: look, and keep looking while it grows
-    kRotated,  // the name moved on: after a grace time deliver an unfinished last line as partial
-    kRelease,  // stop following; answer kReleased when no read of the file is in flight
-    kAcked,    // ordered tails only: everything before `offset` of `epoch` is acked
-    kDrain,    // stop reading, seal what is open; answer kDrained
-    kTell,     // say how far every tail is read that is not cold, then kTold; `tail` is unused
+    kAdopt,     // follow `spec`
+    kWake,      // the file may have grown: look, and keep looking while it grows
+    kRotated,   // the name moved on: after a grace time deliver an unfinished last line as partial
+    kRelease,   // stop following; answer kReleased when no read of the file is in flight
+    kAcked,     // ordered tails only: everything before `offset` of `epoch` is acked
+    kDrain,     // stop reading, seal what is open; answer kDrained
+    kTell,      // say how far every tail is read that is not cold, then kTold; `tail` is unused
+    kReplaced,  // the content is over: go on in `epoch` at 0, if you have not noticed
+    kWhere,     // look, and say how far the tail is read when no read of it is in flight: kPlace
   };
   Kind kind = Kind::kWake;
   TailId tail;
@@ -57,7 +60,7 @@ struct ShardReport {
     kCold,  // nothing new for a while: the shard stops looking until it is woken. `offset` is the
             // end, `missed` how much of it is a line without its end
     kNewEpoch,  // content was replaced: `epoch` begins at 0; the old one was read up to `offset`,
-                // and `missed` bytes of a line behind that were seen
+                // behind `marker`, and `missed` bytes of a line behind that were seen
     kReleased,  // the shard will not touch the tail's file again
     kTrouble,   // a read failed with `sys_errno`; the shard tries again after a while
     kRefused,   // the file begins as a compressed one does and is not read as text
@@ -65,6 +68,8 @@ struct ShardReport {
     kSkipped,   // a hole: the `missed` bytes before `offset` of `epoch` hold no line
     kPosition,  // the tail is read up to `offset` of `epoch`
     kTold,      // every position is said; `tail` is unused
+    kPlace,     // the tail is read up to `offset` of `epoch`, behind `marker`, and no read that was
+                // asked for before kWhere changes that any more
   };
   Kind kind = Kind::kCold;
   ShardId shard;
@@ -73,6 +78,7 @@ struct ShardReport {
   FileOffset offset;
   Bytes missed;
   int32_t sys_errno = 0;
+  Marker marker{};  // kNewEpoch, kPlace
 };
 
 }  // namespace sluice

@@ -57,6 +57,8 @@ enum class Planted : uint8_t {
   kDamagedStoreSkipsToEnd,
   kDeadBeforeDurable,
   kSpoolFailureIgnored,
+  kCopyNotSought,
+  kCopyNotHeldBack,
   kCount,
 };
 
@@ -101,6 +103,8 @@ inline constexpr std::array<const char*, static_cast<size_t>(Planted::kCount)> k
     "damaged-store-skips-to-end",
     "dead-before-durable",
     "spool-failure-ignored",
+    "copy-not-sought",
+    "copy-not-held-back",
 };
 
 #ifdef SLUICE_PLANTED_BUGS

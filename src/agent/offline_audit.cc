@@ -14,6 +14,7 @@
 #include "flow/discover/catalogue.h"
 #include "flow/discover/evidence.h"
 #include "flow/steward.h"
+#include "flow/steward_rests.h"
 #include "flow/unpacking.h"
 #include "platform/no_feed.h"
 
@@ -160,7 +161,10 @@ class OfflineAudit {
     const std::string source = source_of(row);
     line.source = source;
     const auto found = source.empty() ? std::nullopt : find_renamed(row);
-    if (found) {
+    if (is_rest(row)) {  // of a truncated file: its copy is searched for at the next start
+      line.state = AuditState::kPast;
+      fill_from_row(line, row, row.ledger.seen);
+    } else if (found) {
       line.state = AuditState::kRotated;
       line.present_name = found->first;
       fill_from_row(line, row, found->second);

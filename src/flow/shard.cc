@@ -33,6 +33,7 @@ MonoTime Shard::turn(MonoTime now, WallTime wall) {
   send_what_waits();       // reports for which the steward had no room
   obey_orders(now);        // what the steward wants
   take_reads(now, wall);   // completions become blocks on the queue
+  say_places();            // where the steward asked for it
   look_at_hot_tails(now);  // the tick: files that grew lately may have grown again
   start_reads(now);        // as far as buffers and credit go; cold data arrives while we encode
   work_blocks(now);        // blocks become records, full bodies become parcels
@@ -71,6 +72,15 @@ void Shard::obey(ShardOrder& order, MonoTime now) {
       break;
     case ShardOrder::Kind::kAcked:
       seat.tail.acked(order.epoch, order.offset);
+      break;
+    case ShardOrder::Kind::kReplaced:
+      // The next read that ends finds it so, whatever it brings: it may look as it did before.
+      seat.replaced = order.epoch > seat.tail.origin().epoch;
+      seat.tail.wake(now);
+      break;
+    case ShardOrder::Kind::kWhere:
+      seat.tail.wake(now);
+      asked_.push_back(seat.tail.id());
       break;
     case ShardOrder::Kind::kRelease:
       seat.tail.release();
@@ -187,6 +197,27 @@ void Shard::finish_drain() {
   send(report);
 }
 
+// A read in flight may still bring what it was asked for before; of an ordered tail a part of what
+// was taken may be given back as long as a block of it waits to be encoded.
+void Shard::say_places() {
+  std::erase_if(asked_, [this](TailId tail) {
+    const auto found = seats_.find(tail.value);
+    if (found == seats_.end()) return true;  // released, which says more
+    const Seat& seat = *found->second;
+    if (seat.tail.mode() == TailMode::kReading) return false;
+    if (seat.tail.origin().ordered && !seat.tail.quiet()) return false;
+    ShardReport place;
+    place.kind = ShardReport::Kind::kPlace;
+    place.shard = settings_.shard;
+    place.tail = tail;
+    place.epoch = seat.tail.origin().epoch;
+    place.offset = seat.tail.position();
+    place.marker = seat.tail.marker();
+    send(place);
+    return true;
+  });
+}
+
 // In order, and never lost: a hundred thousand files may fall quiet in one turn, and the channel is
 // made for a steward that keeps up.
 void Shard::send(const ShardReport& report) {
@@ -262,7 +293,8 @@ MonoTime Shard::next_turn(MonoTime now) const {
     }
   }
   const bool waits_for_thieves = draining_ && !drained_;
-  if (waits_for_thieves || !leaving_.empty() || !unsent_.empty()) by(now + settings_.tick);
+  if (waits_for_thieves || !leaving_.empty() || !unsent_.empty() || !asked_.empty())
+    by(now + settings_.tick);
   return std::max(next, now);
 }
 

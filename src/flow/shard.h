@@ -114,6 +114,7 @@ class Shard {
   void start_reads(MonoTime now);
   void work_blocks(MonoTime now);
   void seal_what_is_due(MonoTime now);
+  void say_places();
   void finish_leaving();
   void finish_drain();
   MonoTime next_turn(MonoTime now) const;
@@ -161,6 +162,7 @@ class Shard {
   std::unique_ptr<LineReader> reader_;                         // null if all sources are plain text
   std::unordered_map<uint32_t, std::unique_ptr<Seat>> seats_;  // by TailId
   std::vector<Seat*> hot_;                                     // hot and paused tails
+  std::vector<TailId> asked_;                                  // their places are to be said
   std::vector<Seat*> released_;                                // wait for their last read
   std::vector<std::unique_ptr<Seat>> leaving_;                 // wait for their last block
   std::unordered_map<int32_t, Flight> flights_;                // by buffer index

@@ -19,12 +19,13 @@ struct Shard::Seat {
   Road* road;
   bool listed_ready = false;
   bool listed_hot = false;
-  bool refused = false;  // said that the file is compressed
+  bool replaced = false;  // the steward says so
+  bool refused = false;   // said that the file is compressed
 
   Seat(const TailSpec& s, std::unique_ptr<TailOrigin> origin, const TailTimings& timings, Road* r,
        MonoTime now)
-      : spec{s.tail,      s.source, s.destination, s.file,   s.path,
-             s.file_seed, s.epoch,  s.start,       s.marker, s.rotated},
+      : spec{s.tail,  s.source, s.destination, s.file,  s.path,   s.file_seed,
+             s.epoch, s.start,  s.marker,      s.waits, s.rotated},
         tail(s, std::move(origin), timings, now),
         road(r) {}
 };

@@ -45,6 +45,8 @@ void Shard::take_read(const ReadDone& done, MonoTime now, WallTime wall) {
   bool kept = false;
   if (seat.tail.releasing()) {
     seat.tail.read_void();
+  } else if (seat.replaced) {
+    replace_content(seat, now);
   } else if (done.result < 0) {
     parts_.metrics->read_errors.add();
     seat.tail.read_failed(now);
@@ -150,12 +152,14 @@ void Shard::refuse(Seat& seat, MonoTime now) {
 
 void Shard::replace_content(Seat& seat, MonoTime now) {
   const Epoch next(seat.tail.origin().epoch.value + 1);
+  seat.replaced = false;
   ShardReport report;
   report.kind = ShardReport::Kind::kNewEpoch;
   report.shard = settings_.shard;
   report.tail = seat.tail.id();
   report.epoch = next;
   report.offset = seat.tail.position();
+  report.marker = seat.tail.marker();
   report.missed = seat.tail.replaced(make_origin(seat.spec, next), now);
   seat.tail.sweep_origins();
   parts_.metrics->truncations.add();

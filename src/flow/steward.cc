@@ -95,12 +95,17 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
                         !rows_.knows_source(source.name) && !wants_any(source.rules, rows_);
   }
   for (int64_t row : rows_.free_rows()) {
+    if (is_rest(rows_.at(row))) {
+      load_rest(rows_.at(row));
+      continue;
+    }
     const Duration age = rows_.at(row).gone ? wall - rows_.at(row).updated : Duration(0);
     leave_row(row, false, now - std::clamp(age, Duration(0), kGoneRowKept));
   }
   first_look_ = true;
   reconcile();
   first_look_ = false;
+  search_rests();
   search_chains();
   for (const StewardSource& source : settings_.sources) {
     if (source.from == StartFrom::kEnd) rows_.note_source(source.name, wall);
@@ -122,6 +127,11 @@ MonoTime Steward::turn(MonoTime now, WallTime wall) {
     if (now >= reconcile_at_) reconcile();
     if (now >= recheck_at_) recheck_directories();
     if (now >= expire_at_) expire_left_rows();
+    search_rests();
+    if (now >= held_at_) {
+      held_at_ = kNever;
+      look_at_held();
+    }
     search_chains();
     check_leaving();
     retry_closing();
@@ -166,6 +176,9 @@ void Steward::take_reports() {
       }
       case ShardReport::Kind::kSkipped:
         tail_skipped(report);
+        break;
+      case ShardReport::Kind::kPlace:
+        tail_place(report);
         break;
       case ShardReport::Kind::kPosition:
       case ShardReport::Kind::kTold:
@@ -228,6 +241,7 @@ void Steward::reconcile() {
   }
   apply(events);
   retry_unopened(false);
+  look_at_held();
   look_at_open_files();
   note_sizes();
   search_left_rows();
@@ -275,7 +289,7 @@ MonoTime Steward::next_deadline() const {
   if (stopping_) return next;
   if (hints_postponed_) next = std::min(next, hints_wanted_at());
   return std::min({next, reconcile_at_, leaving_at_, room_at_, closing_at_, recheck_at_, chains_at_,
-                   archives_at_, expire_at_});
+                   archives_at_, expire_at_, rests_at_, held_at_});
 }
 
 void Steward::begin_stop() {

@@ -26,87 +26,16 @@
 
 #include "flow/checkpoint/checkpoint_rows.h"
 #include "flow/discover/catalogue.h"
+#include "flow/discover/siblings.h"
 #include "flow/steward_files.h"
-#include "flow/unpacking.h"
+#include "flow/steward_rests.h"
+#include "flow/steward_settings.h"
+#include "flow/steward_waiting.h"
 #include "sluice/audit.h"
-#include "sluice/channel.h"
-#include "sluice/config.h"
-#include "sluice/event_log.h"
 #include "sluice/messages.h"
-#include "sluice/metrics.h"
 #include "sluice/parcel.h"
-#include "sluice/waker.h"
 
 namespace sluice {
-
-struct Sibling;
-
-struct StewardSource {
-  std::string name;
-  PathRules rules;
-  StartFrom from = StartFrom::kBeginning;
-  std::vector<DestinationId> destinations;
-};
-
-struct StewardDestination {
-  std::string name;
-  bool ordered = false;
-};
-
-struct StewardSettings {
-  std::vector<StewardSource> sources;
-  std::vector<StewardDestination> destinations;
-  Duration checkpoint_interval{1'000'000'000};
-  Duration reconcile_interval{10'000'000'000};
-  // Positions are stored before the interval has passed when they moved by so much: a crash now
-  // would deliver those bytes again. Raising it writes less often while catching up at full
-  // speed. Measured there without it: 24 MiB exposed; with it: 12 MiB at most, in 20 commits a
-  // second.
-  Bytes exposed_bytes{4 << 20};
-  // The same per row to be written, when that is more: a row costs 20 us. 32 KiB left 17 MiB
-  // exposed when 256 files had been adopted just before.
-  Bytes exposed_bytes_per_row{8 << 10};
-  // Descriptors for followed files. Raising it needs a higher RLIMIT_NOFILE; lowering it makes
-  // quiet files be closed and opened again when they grow.
-  size_t open_files_max = 900;
-  uint32_t producer = 0;  // the steward's index in the channels that it pushes to
-  // At most this many orders are in one shard's channel; the rest waits here. The channel has at
-  // least so much room.
-  size_t orders_max = 1'024;
-};
-
-// Compiles the patterns. Fails for a pattern that has no meaning or is not absolute.
-Result<StewardSettings> steward_settings(const AgentConfig& config, size_t open_files_max);
-
-// Borrowed; everything outlives the steward.
-struct StewardDoors {
-  struct Shard {
-    Channel<ShardOrder>* orders = nullptr;
-    Waker* waker = nullptr;
-  };
-  std::vector<Shard> shards;  // by ShardId
-  Channel<ShardReport>* reports = nullptr;
-  Channel<ParcelPtr>* home = nullptr;
-};
-
-struct StewardWorld {
-  Disk& disk;
-  DirectoryFeed& feed;
-  Store& store;
-  EventLog& log;
-  StewardMetrics& metrics;
-  Scratch* scratch = nullptr;  // null: compressed files are read by nobody
-};
-
-// Exact at the moment of the survey.
-struct Survey {
-  Bytes lag;           // written and not acknowledged
-  Duration lag_age{};  // of the oldest such byte, as seen by earlier surveys
-  size_t files = 0;
-  size_t tails = 0;
-  size_t tails_behind = 0;
-  size_t open_files = 0;
-};
 
 class Steward {
  public:
@@ -181,28 +110,32 @@ class Steward {
   static constexpr Bytes kUnpackedAhead{32 << 20};
   // How much of an archive one turn unpacks: 1 ms to 4 ms.
   static constexpr Bytes kUnpackedPiece{1 << 20};
+  // A search for copies that was disturbed is repeated after this, and a name that is held back for
+  // want of an answer is looked at again.
+  static constexpr Duration kRestPause{100'000'000};
+  // A hot file of whose growth there are hints is looked at no more often than this.
+  static constexpr Duration kHotLookPause{50'000'000};
+  // At the first look only a file that is no older than so may be a copy of another.
+  static constexpr Duration kCopyFresh{60'000'000'000};
 
  private:
-  // A path that should be followed but has no descriptor yet.
-  struct Unopened {
-    bool wants_room = false;  // the budget of descriptors is spent; else it was refused
-    bool first_look = false;  // it was there when the agent started
-    Error error{};            // the last one
+  // The first source that wants a row's path for the row's destination, with that destination.
+  struct Origin {
+    SourceId source;
+    DestinationId destination;
   };
-  // A free row whose file may lie under a name that no pattern wants.
-  struct LeftRow {
-    enum class Place : uint8_t { kUnknown, kFound, kPacked, kAbsent };
-    Place place = Place::kUnknown;
-    std::string found_at;
-    MonoTime since;
+  // Where a tail begins.
+  struct RowChoice {
+    CheckpointRow row;
+    bool is_new = false;
+    std::optional<CheckpointRow> over{};  // the content that the row spoke of was replaced
   };
-  // A row whose file was compressed: its rest is read out of an archive.
-  struct PackedRow {
-    std::vector<std::string> archives;     // that may hold it, the oldest first
-    std::unique_ptr<Unpacking> unpacking;  // of the first of them
-    std::optional<FileKey> file;           // the scratch file, once it is followed
-    FileOffset given_back;                 // what lies before it there is gone
-    bool moved = false;                    // one of them was renamed meanwhile
+  // Lines of a content that is over come home to its rest, or to the tail that reads its copy.
+  struct Forward {
+    int64_t row = 0;
+    TailId copy{};           // none while the copy is searched for
+    FileOffset taken;        // by the tail that read the content, and there is in the copy
+    uint64_t end_proof = 0;  // of the bytes before that
   };
   // What became of the attempt to write a tail's position into its row.
   enum class RowUpdate : uint8_t {
@@ -210,6 +143,9 @@ class Steward {
     kReplaced,    // the disk shows another content than the one that was delivered
     kUnreadable,  // the disk does not answer
   };
+
+  // What became of a span.
+  enum class Outcome : uint8_t { kAcked, kDropped, kSkipped };
 
   // steward.cc: the order of things.
   void report_damaged_store(const StoredState& loaded);
@@ -251,27 +187,89 @@ class Steward {
                               std::span<const std::byte> head, FileHandle handle);
   void follow_without_name(FollowedFile& file);
 
-  // steward_adopt.cc: where a file begins, and files that no pattern names any more.
-  bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look);
-  std::optional<CheckpointRow> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
-                                       DestinationId destination, bool first_look, bool& is_new);
-  struct Origin {
-    SourceId source;
-    DestinationId destination;
+  // steward_cuts.cc: a file is truncated, and what of it was not read is to be found.
+  void begin_cut(FollowedFile& file, Bytes size);
+  Cut& new_cut(FollowedFile& file, Bytes size);
+  Cut& cut_of(FollowedFile& file, TailId tail);
+  void tail_place(const ShardReport& report);
+  void ask_place(FollowedTail& tail);
+  void settle_share(Cut& cut, FollowedTail& tail);
+  void settle_cuts();
+  void settle_cut(Cut& cut);
+  void leave_all(FollowedTail& tail, const Cut& cut);
+  void set_head(FollowedFile& file, std::span<const std::byte> head);
+  void learn_head(FollowedFile& file);
+  bool cut_pending(const FileKey& file) const;
+  Rest& part_with_content(FollowedTail& tail, const Cut* cut);
+  void set_taken(Rest& rest, const ContentProof& taken, Bytes behind);
+  void restart_tail(FollowedTail& tail, Epoch epoch);
+  void rest_of_row(const FollowedFile& file, const CheckpointRow& over);
+  Rest& add_rest(CheckpointRow row, Rest rest);
+  void load_rest(const CheckpointRow& row);
+  void tell_acked(const FollowedTail& tail, Epoch epoch, FileOffset offset);
+  bool release_to_rest(const Span& span, Outcome outcome);
+
+  // steward_copies.cc: the search for the copy.
+  enum class Found : uint8_t { kYes, kNo, kUnknown };
+  // What was seen in this turn: by directory, of names that rotation makes or of others.
+  struct Listings {
+    std::set<std::string> bases;  // of the files whose copies are searched for
+    std::map<std::pair<std::string, bool>, Result<Surroundings>> seen;
   };
+  void search_rests();
+  std::vector<std::string> directories_for(const CheckpointRow& row);
+  const Result<Surroundings>& listing_of(const std::string& directory, bool by_name,
+                                         Listings& listings);
+  static Found unless_denied(const Rest& rest, const Error& error);
+  Found search_copy(int64_t rest, Listings& listings);
+  Found search_in(int64_t rest, const std::string& directory, bool by_name, Listings& listings);
+  Found try_copy(int64_t rest, const std::string& path, const FileStat& seen);
+  Found try_followed(int64_t rest, FollowedFile& file, const std::string& path);
+  Found continues(const Rest& rest, const FileFacts& facts, FileHandle handle) const;
+  Found continues_any(const FileFacts& facts, FileHandle handle) const;
+  bool has_row(const std::string& destination, const FileStat& stat) const;
+  std::set<DestinationId> serve_rests(FollowedFile& file, const std::string& at);
+  FileOffset take_over(FollowedTail& tail, Bytes size, const Marker& before);
+  void count_beyond(const Rest& rest, Bytes size, const AckWindow& kept);
+  void give_up(int64_t rest);
+  void end_rest(int64_t rest, const PastGeneration& past);
+  void keep_books(const Rest& rest, const PastGeneration& past);
+
+  // steward_held.cc: new names that may be copies in the making.
+  bool held_back(const std::string& path, FileHandle handle, const FileStat& stat,
+                 std::span<const std::byte> head);
+  bool is_known(const FileFacts& facts, FileHandle handle);
+  bool may_be_copy_of(const std::string& original, HeldName& held, FileHandle handle,
+                      const FileFacts& facts);
+  bool is_still_held(HeldName& held, const FollowedFile& file, FileHandle handle, Bytes size);
+  void prove_copy(KnownCopy& copy, const FollowedFile& file, FileHandle handle);
+  bool ask_tails(FollowedFile& live, HeldName& held, FileHandle handle);
+  std::optional<bool> begins_parked(const FollowedFile& parked, const std::string& path,
+                                    FileHandle handle, const FileFacts& facts);
+  bool was_copied(FollowedFile& live, FileHandle handle);
+  void look_at_held();
+  std::vector<KnownCopy> copies_of(const FollowedTail& tail) const;
+
+  // steward_adopt.cc: where a file begins, and files that no pattern names any more.
+  // `rest`: the row to go on with; 0: whichever fits.
+  bool adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look,
+             int64_t rest = 0);
+  std::optional<RowChoice> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
+                                   DestinationId destination, bool first_look);
   void hand_over(FollowedFile& file, const Origin& origin, const CheckpointRow& row,
                  const Marker& marker);
   FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);
   void leave_row(int64_t row, bool unlinked, MonoTime since);
   void search_left_rows();
   void follow_left_rows();
+  std::optional<Surroundings> find_left_rows(const std::string& directory,
+                                             const std::vector<int64_t>& rows);
   void search_directory(const std::string& directory, const std::vector<int64_t>& rows);
   bool follow_nameless(const std::string& path, const FileStat& stat);
   bool can_return(const FollowedFile& file);
   void forget_generations(const std::string& path);
   void expire_left_rows();
   void declare_gone(int64_t number);
-  // The first source that wants the row's path for the row's destination, with that destination.
   std::optional<Origin> origin_of(const CheckpointRow& row) const;
 
   // steward_packed.cc: files that were compressed before they were read to their end.
@@ -280,6 +278,7 @@ class Steward {
   void read_archives();
   bool unpack_for(int64_t number, PackedRow& packed);
   bool open_archive(int64_t number, PackedRow& packed);
+  bool is_unpacked(const FileStat& archive, const std::string& destination);
   std::optional<bool> is_rest_of(int64_t number, const Unpacking& unpacking, bool over);
   bool follow_archive(int64_t number, PackedRow& packed);
   void pass_on(PackedRow& packed);
@@ -295,7 +294,6 @@ class Steward {
   Bytes unacked_of(const FileKey& key);
 
   // steward_tails.cc: what shards and parcels say.
-  enum class Outcome : uint8_t { kAcked, kDropped, kSkipped };
   void release_span(const Span& span, Outcome outcome);
   void tail_skipped(const ShardReport& report);
   void tail_cold(const ShardReport& report);
@@ -325,6 +323,7 @@ class Steward {
   void audit_waiting(const std::string& path, const Unopened& unopened,
                      std::unordered_set<int64_t>& told, std::vector<AuditLine>& lines) const;
   void audit_left(int64_t number, std::vector<AuditLine>& lines) const;
+  void audit_rest(const Rest& rest, std::vector<AuditLine>& lines) const;
 
   // steward_checkpoint.cc: what is stored.
   Result<void> store_now();
@@ -357,6 +356,12 @@ class Steward {
   int64_t left_rows_want_room_ = 0;  // at the last look
   int64_t members_want_room_ = 0;    // the same
   int64_t archives_want_room_ = 0;   // the same
+  int64_t rests_want_room_ = 0;      // the same
+  int64_t held_want_room_ = 0;       // the same
+  std::map<int64_t, Rest> rests_;    // by row; their copies are searched for
+  std::vector<Cut> cuts_;            // their tails were asked how much they took
+  std::map<std::pair<uint32_t, uint32_t>, Forward> forwards_;  // by tail and epoch
+  std::map<std::string, HeldName> held_;
   Chains chains_;                    // whose members are not all known
   std::vector<bool> begins_at_end_;  // per source: what is there at the first look is not read
   std::vector<TailId> dirty_;
@@ -385,6 +390,8 @@ class Steward {
   MonoTime recheck_at_ = kNever;
   MonoTime chains_at_ = kNever;
   MonoTime archives_at_ = kNever;
+  MonoTime rests_at_ = kNever;
+  MonoTime held_at_ = kNever;
   bool hints_postponed_ = false;
   bool first_look_ = false;
   bool stopping_ = false;

@@ -36,15 +36,17 @@ bool leads_to(Disk& disk, const std::string& path, const FileKey& key) {
 }  // namespace
 
 // The row that the tail will write to, as it should be now; nothing if the disk does not answer.
-std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFacts& facts,
-                                              SourceId source, DestinationId destination,
-                                              bool first_look, bool& is_new) {
+std::optional<Steward::RowChoice> Steward::row_for(FollowedFile& file, const FileFacts& facts,
+                                                   SourceId source, DestinationId destination,
+                                                   bool first_look) {
   const std::string& name = settings_.destinations[destination.value].name;
   const auto rows = rows_.related(name, facts.stat.inode, file.path);
   bool unreadable = false;
   const auto best = match(rows, facts, marker_reader(world_.disk, file.handle, &unreadable));
   if (unreadable) return std::nullopt;
-  CheckpointRow row;
+  RowChoice choice;
+  CheckpointRow& row = choice.row;
+  bool& is_new = choice.is_new;
   is_new = !best || rows_.attached(rows[best->row]->row);
   if (best && (!is_new || goes_on(best->kinship))) {
     row = *rows[best->row];
@@ -56,8 +58,9 @@ std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFact
     row.ledger.begin = row.offset;
   }
   if (best && !is_new && best->kinship == Kinship::kReplaced) {
-    count_missed(MissedReason::kReplaced,
-                 end_generation(row.ledger, row.epoch, row.offset, MissedReason::kReplaced, wall_));
+    choice.over = row;
+    row.ledger.begin = FileOffset(0);
+    row.ledger.dropped = row.ledger.seen = Bytes(0);
     row.epoch = Epoch(row.epoch.value + 1);
     row.offset = FileOffset(0);
     row.marker_bytes = 0;
@@ -75,11 +78,11 @@ std::optional<CheckpointRow> Steward::row_for(FollowedFile& file, const FileFact
   row.identity = identify(facts.stat, facts.head);
   row.gone = false;
   row.updated = wall_;
-  return row;
+  return choice;
 }
 
-bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destination,
-                    bool first_look) {
+bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destination, bool first_look,
+                    int64_t rest) {
   SLUICE_CRASHPOINT("steward.adopt.before");
   const auto stat = world_.disk.stat(file.handle);
   const auto head = read_head(world_.disk, file.handle);
@@ -88,25 +91,35 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
     return false;
   }
   const FileFacts facts{.stat = *stat, .path = file.path, .head = *head};
-  bool is_new = false;
-  auto chosen = row_for(file, facts, source, destination, first_look, is_new);
+  auto chosen = rest == 0 ? row_for(file, facts, source, destination, first_look)
+                          : std::optional(RowChoice{.row = rows_.at(rest)});
   if (!chosen) {
     file.incomplete = true;
     return false;
   }
-  CheckpointRow& row = *chosen;
+  CheckpointRow& row = chosen->row;
+  const FileOffset size(stat->size.value);
+  const bool is_short = rest != 0 && row.offset > size;  // more was delivered than was copied
+  if (is_short) row.offset = size;
   const auto marker = read_marker(world_.disk, file.handle, row.offset);
   // Truncated within the last microseconds: the shard would find out at once, but it needs a
   // marker to do so; the new content's marker would hide it, and lines be skipped.
-  const bool known = row.marker_bytes > 0;
-  if (!marker.ok() || (known && marker_hash(*marker) != row.marker_hash)) {
+  const bool known = row.marker_bytes > 0 && !is_short;
+  const auto going_on = rests_.find(row.row);
+  const FileOffset start =
+      going_on == rests_.end() ? row.offset : std::min(going_on->second.taken, size);
+  // A second look at the same place might show what was written there since the first one.
+  const auto before_start =
+      start == row.offset ? marker : read_marker(world_.disk, file.handle, start);
+  if (!marker.ok() || !before_start.ok() || (known && marker_hash(*marker) != row.marker_hash)) {
     file.incomplete = true;
     return false;
   }
+  if (rest != 0) row.identity = identify(facts.stat, facts.head);
   row.marker_bytes = marker->size;
   row.marker_hash = marker_hash(*marker);
   count_missed(MissedReason::kUnacked, settle_past(row.ledger));
-  if (is_new) {
+  if (chosen->is_new) {
     row = rows_.add(row, wall_);
     row_added();
   } else {
@@ -115,7 +128,13 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
     forget_archives(row.row);
     world_.metrics.files_resumed.add();
   }
-  hand_over(file, {source, destination}, row, *marker);
+  file.size = stat->size;
+  hand_over(file, {source, destination}, row, *before_start);
+  if (chosen->over) {
+    // Replaced since it was opened: what was seen of its head then is not this tail's content.
+    if (file.tails.size() == 1) file.identity = row.identity;
+    rest_of_row(file, *chosen->over);
+  }
   SLUICE_CRASHPOINT("steward.adopt.after");
   return true;
 }
@@ -125,6 +144,7 @@ void Steward::hand_over(FollowedFile& file, const Origin& origin, const Checkpoi
                         const Marker& marker) {
   rows_.attach(row.row);
   FollowedTail& tail = files_.add_tail(file, origin.source, origin.destination, row);
+  const FileOffset start = take_over(tail, file.size, marker);
   // Even before the first ack: a file that is renamed while the agent is down is found by its row.
   mark_dirty(tail);
   auto spec = std::make_unique<TailSpec>();
@@ -135,8 +155,10 @@ void Steward::hand_over(FollowedFile& file, const Origin& origin, const Checkpoi
   spec->path = file.path;
   spec->file_seed = file_seed(host_id_, row.identity, row.row);
   spec->epoch = row.epoch;
-  spec->start = row.offset;
+  spec->start = start;
   spec->marker = marker;
+  spec->waits =
+      settings_.destinations[origin.destination.value].ordered && tail.window.committed() < start;
   spec->rotated = (file.moved || file.names.empty()) && !file.unpacking;
   ShardOrder order;
   order.kind = ShardOrder::Kind::kAdopt;
@@ -170,14 +192,24 @@ std::optional<Steward::Origin> Steward::origin_of(const CheckpointRow& row) cons
 }
 
 void Steward::search_left_rows() {
-  std::map<std::string, std::vector<int64_t>> searches;  // directory to rows, ascending
+  std::map<std::string, std::vector<int64_t>> searches, behind_links;  // rows, ascending
   for (auto& [row, left] : left_) {
     if (left.place == LeftRow::Place::kFound) {
       const auto stat = world_.disk.stat(left.found_at);
       if (!stat.ok() || !may_be(rows_.at(row), *stat)) left.place = LeftRow::Place::kUnknown;
     }
-    if (left.place == LeftRow::Place::kUnknown)
-      searches[parent_of(rows_.at(row).path)].push_back(row);
+    if (left.place != LeftRow::Place::kUnknown) continue;
+    const std::string directory = parent_of(rows_.at(row).path);
+    searches[directory].push_back(row);
+    // A link stays where it is when its target is rotated, beside the target: the kubelet's logs.
+    if (!catalogue_.has_name(rows_.at(row).path)) continue;  // nor is there a link
+    const auto target = world_.disk.resolve(rows_.at(row).path);
+    if (target.ok() && parent_of(*target) != directory)
+      behind_links[parent_of(*target)].push_back(row);
+  }
+  for (const auto& [directory, rows] : behind_links) {
+    if (find_left_rows(directory, rows)) continue;
+    for (int64_t row : rows) std::erase(searches[parent_of(rows_.at(row).path)], row);  // not seen
   }
   for (const auto& [directory, rows] : searches) search_directory(directory, rows);
   follow_left_rows();
@@ -205,12 +237,14 @@ void Steward::follow_left_rows() {
   }
 }
 
-void Steward::search_directory(const std::string& directory, const std::vector<int64_t>& rows) {
+// What lies there; nothing if what it did not find may be there all the same.
+std::optional<Surroundings> Steward::find_left_rows(const std::string& directory,
+                                                    const std::vector<int64_t>& rows) {
   const std::string prefix = directory == "/" ? "/" : directory + "/";
   const auto around = look_around(world_.disk, directory, [&](const std::string& name) {
     return is_archive_name(name) || !catalogue_.has_name(prefix + name);
   });
-  if (!around.ok()) return;  // not seen is not gone
+  if (!around.ok()) return std::nullopt;
   // A name of ours that could not be opened yet may be what is searched for.
   const auto waiting = unopened_.lower_bound(prefix);
   const bool waits =
@@ -225,7 +259,14 @@ void Steward::search_directory(const std::string& directory, const std::vector<i
       left_.at(row).found_at = prefix + sibling.name;
     }
   }
-  if (waits || !around->steady) return;
+  if (waits || !around->steady) return std::nullopt;
+  return *around;
+}
+
+void Steward::search_directory(const std::string& directory, const std::vector<int64_t>& rows) {
+  const std::string prefix = directory == "/" ? "/" : directory + "/";
+  const auto around = find_left_rows(directory, rows);
+  if (!around) return;  // not seen is not gone
   for (int64_t number : rows) {
     if (left_.at(number).place != LeftRow::Place::kUnknown) continue;
     if (!expect_archive(number, prefix, around->files)) declare_gone(number);

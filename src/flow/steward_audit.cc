@@ -181,6 +181,22 @@ void Steward::audit_left(int64_t number, std::vector<AuditLine>& lines) const {
             left->second.found_at, lines);
 }
 
+// A content that is over, and whose copy is searched for.
+void Steward::audit_rest(const Rest& rest, std::vector<AuditLine>& lines) const {
+  AuditLine line = line_of(rows_.at(rest.row));
+  if (const auto origin = origin_of(rows_.at(rest.row)))
+    line.source = settings_.sources[origin->source.value].name;
+  line.state = AuditState::kPast;
+  const GenerationSums sums = rest.ledger.sums(rest.window, rest.taken, rest.ledger.seen());
+  line.size = sums.size;
+  line.skipped = sums.skipped;
+  line.acked = sums.acked;
+  line.dropped = sums.dropped;
+  line.in_flight = sums.in_flight;
+  line.unread = sums.unread;
+  lines.push_back(line);
+}
+
 AuditReport Steward::audit(MonoTime now, WallTime wall) {
   now_ = now;
   wall_ = wall;
@@ -203,6 +219,10 @@ AuditReport Steward::audit(MonoTime now, WallTime wall) {
     }
   }
   for (const auto& [path, unopened] : unopened_) audit_waiting(path, unopened, told, report.lines);
+  for (const auto& [number, rest] : rests_) {
+    told.insert(number);
+    audit_rest(rest, report.lines);
+  }
   for (int64_t number : rows_.free_rows()) {
     if (!told.contains(number)) audit_left(number, report.lines);
   }

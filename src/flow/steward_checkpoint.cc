@@ -86,6 +86,7 @@ Steward::RowUpdate Steward::update_row(FollowedTail& tail) {
   const bool proven = shown || planted(Planted::kCheckpointBeforeProof);
   if (!proven) return RowUpdate::kReplaced;
   if (!file.unpacking) tail.ledger.saw_size(stat->size);
+  if (committed > FileOffset(0)) tail.proven_at = stat->modified;
   row.ledger = tail.ledger.stored(committed);
   // The scratch file is not what the row speaks of.
   if (file.packed_in.empty()) row.identity = identify(*stat, *head);
@@ -130,6 +131,7 @@ void Steward::restart_row(FollowedTail& tail) {
     row.identity.head_hash = 0;
   }
   file.identity = row.identity;
+  tail.content_since = std::exchange(tail.proven_at, {});
   row.ledger = tail.ledger.stored(FileOffset(0));
   row.epoch = tail.window.epoch();
   row.offset = FileOffset(0);

@@ -21,6 +21,7 @@
 #include "flow/checkpoint/ack_window.h"
 #include "flow/checkpoint/tail_ledger.h"
 #include "flow/discover/identity.h"
+#include "flow/steward_rests.h"
 #include "sluice/disk.h"
 #include "sluice/ids.h"
 #include "sluice/store.h"
@@ -52,6 +53,16 @@ struct FollowedTail {
   Bytes rest_unfinished;  // of a line without its end, before rest_end
   WallTime rest_modified;
   std::deque<SizeMark> marks;
+  // For the search of copies: the answer to the last kWhere, and up to which epoch the shard need
+  // not tell any more that the content was replaced.
+  bool place_asked = false;
+  int questions = 0;  // kWhere without an answer
+  Epoch place_epoch{};
+  ContentProof place{};
+  Epoch parted_to{};
+  WallTime proven_at{};      // the file had its lines when it was last changed at this time
+  WallTime content_since{};  // the same of the content before: a copy of the present one is younger
+  bool placed() const { return place_asked && questions == 0; }
   // For the audit.
   TailLedger ledger{};
   Epoch told_epoch{};
@@ -87,6 +98,7 @@ struct FollowedFile {
   std::vector<TailId> tails;
   Bytes size;  // at the last look
   WallTime modified;
+  MonoTime looked_at{};  // the last look
   MonoTime quiet_since;  // the last look that found it grown
   bool leaving = false;  // no name refers to it
   bool unlinked = false;
@@ -94,6 +106,8 @@ struct FollowedFile {
   bool moved = false;        // it lost the name under which it was found: it was rotated or deleted
   bool unpacking = false;    // out of an archive, and more is to come
   std::string packed_in;     // the archive; the file behind the handle is ours, without a name
+  FileStat archive{};        // the same, as it was then
+  bool is_copy = false;      // of a content that was truncated: it has the tails of its rests
   bool said_shared = false;  // several sources want it
 };
 

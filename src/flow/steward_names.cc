@@ -72,6 +72,7 @@ void Steward::name_appeared(const CatalogueEvent& event) {
 
 void Steward::name_gone(const std::string& path, const FileKey& key) {
   unopened_.erase(path);
+  held_.erase(path);
   FollowedFile* file = files_.find(key);
   if (file == nullptr) {
     // It waited to be opened; its row, if it has one, finds it again.
@@ -93,8 +94,11 @@ void Steward::lose_name(const std::string& path, const FileKey& key) {
 
 void Steward::file_written(const CatalogueEvent& event) {
   FollowedFile* file = files_.find(event.before);
+  if (file == nullptr && held_.contains(event.path)) return open_path(event.path);
   if (file == nullptr) return;  // it waits for a descriptor
   if (file->state == FollowedFile::State::kParked) return open_path(event.path);
+  // It may have been truncated, which a shard without room does not notice.
+  if (now_ >= file->looked_at + kHotLookPause) look_at(*file);
   if (file->state != FollowedFile::State::kOpen) return;  // looked at when the shards let go
   for (TailId id : file->tails) {
     FollowedTail& tail = files_.at(id);
@@ -176,14 +180,24 @@ void Steward::follow_opened(const std::string& path, FileHandle handle, const Fi
     world_.disk.close(handle);
     return could_not_open(path, head.error());
   }
+  FollowedFile* parked = files_.find(key_of(stat));
+  const bool is_new = parked == nullptr || parked->identity.birth_ns != stat.birth_ns;
+  if (is_new && held_back(path, handle, stat, *head)) {
+    unopened_.erase(path);
+    world_.disk.close(handle);
+    return;
+  }
   std::vector<std::string> names;
-  if (FollowedFile* parked = files_.find(key_of(stat))) {
+  if (parked != nullptr) {
     // Whether it is still the same file, adopt() finds out from the row and the content.
     names = std::move(parked->names);
     files_.remove_file(parked->key);
   }
   const auto waited = unopened_.find(path);
-  const bool first_look = first_look_ || (waited != unopened_.end() && waited->second.first_look);
+  const auto held = held_.find(path);
+  const bool first_look = first_look_ || (waited != unopened_.end() && waited->second.first_look) ||
+                          (held != held_.end() && held->second.first_look);
+  if (held != held_.end()) held_.erase(held);
   if (waited != unopened_.end()) unopened_.erase(waited);
   FollowedFile& file = files_.add_file(key_of(stat), handle);
   ++open_files_;
@@ -251,8 +265,12 @@ void Steward::retry_unopened(bool only_for_room) {
 
 // One tail per destination; the first source that wants the file for it is the one.
 void Steward::serve_sources(FollowedFile& file, const std::string& path, bool first_look) {
+  std::set<DestinationId> barred;
+  if (!rests_.empty()) barred = serve_rests(file, path);
+  if (file.is_copy && !holds(file.names, path)) return;  // it has the path of its original
   for (SourceId source : catalogue_.wanted_by(path)) {
     for (DestinationId destination : settings_.sources[source.value].destinations) {
+      if (barred.contains(destination)) continue;
       if (!files_.serves(file, destination)) {
         adopt(file, source, destination, first_look);
       } else if (files_.tail_for(file, destination)->source != source &&

@@ -135,6 +135,19 @@ bool Steward::open_archive(int64_t number, PackedRow& packed) {
     archives_at_ = std::min(archives_at_, moved ? now_ : now_ + kArchivePause);
     return false;
   }
+  const auto stat = world_.disk.stat(*archive);
+  if (!stat.ok()) {
+    world_.disk.close(*archive);
+    archives_at_ = std::min(archives_at_, now_ + kArchivePause);
+    return false;
+  }
+  if (is_unpacked(*stat, rows_.at(number).destination)) {
+    world_.disk.close(*archive);
+    packed.archives.erase(packed.archives.begin());
+    archives_at_ = now_;
+    return false;
+  }
+  packed.archive = *stat;
   const auto into = world_.scratch->make();
   if (!into.ok()) {
     world_.disk.close(*archive);
@@ -150,6 +163,20 @@ bool Steward::open_archive(int64_t number, PackedRow& packed) {
       std::make_unique<Unpacking>(world_.disk, *world_.scratch, *archive, *into, offset - before);
   open_files_ += 2;
   return true;
+}
+
+// Of two rows that what is in it may continue, one has it: a copy of a file begins like the file.
+bool Steward::is_unpacked(const FileStat& archive, const std::string& destination) {
+  const auto is_it = [&](const FileStat& each) {  // and not one that got its inode number since
+    return key_of(each) == key_of(archive) && each.birth_ns == archive.birth_ns &&
+           each.size == archive.size && each.modified == archive.modified;
+  };
+  return std::any_of(unpacked_.begin(), unpacked_.end(), [&](const FileKey& key) {
+    const FollowedFile& file = files_.at(key);
+    if (!is_it(file.archive) || file.tails.empty()) return false;
+    const DestinationId served = files_.at(file.tails.front()).destination;
+    return settings_.destinations[served.value].name == destination;
+  });
 }
 
 // None of them is it. If a rotation renamed some meanwhile, the directory is searched anew.
@@ -223,6 +250,7 @@ bool Steward::follow_archive(int64_t number, PackedRow& packed) {
   file.unlinked = true;
   file.unpacking = true;
   file.packed_in = packed.archives.front();
+  file.archive = packed.archive;
   packed.file = file.key;
   packed.given_back = std::max(kBehindHead, row.offset - Bytes(row.offset.value % 4096));
   unpacked_.insert(file.key);

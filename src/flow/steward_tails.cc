@@ -9,19 +9,23 @@
 namespace sluice {
 
 void Steward::release_span(const Span& span, Outcome outcome) {
+  if (release_to_rest(span, outcome)) return;
   FollowedTail* tail = files_.find(span.tail);
   if (tail == nullptr) return;  // a late ack of a file that was let go
   const Epoch epoch = tail->window.epoch();
   const FileOffset before = tail->window.committed();
   const int64_t stale = tail->window.stale_releases();
-  if (span.epoch > epoch) tail->ledger.end_epoch(tail->window, wall_);
+  if (span.epoch > epoch) part_with_content(*tail, nullptr);  // the shard's word comes later
   const bool moved = tail->window.release(span);
   if (outcome == Outcome::kSkipped) {
     tail->ledger.skipped(span, tail->window);
   } else {
     tail->ledger.released(span, outcome == Outcome::kDropped, tail->window);
   }
-  if (span.epoch < epoch) mark_dirty(*tail);
+  if (span.epoch < epoch) {
+    mark_dirty(*tail);
+    tell_acked(*tail, span.epoch, span.end);
+  }
   if (tail->window.stale_releases() == stale && outcome != Outcome::kSkipped) {
     world_.metrics.acked_raw_bytes.add((span.end - span.begin).value);
   }
@@ -31,11 +35,9 @@ void Steward::release_span(const Span& span, Outcome outcome) {
   if (!same) restart_row(*tail);
   mark_dirty(*tail);
   count_exposed(tail->window.committed() - (same ? before : FileOffset(0)));
+  tell_acked(*tail, tail->window.epoch(), tail->window.committed());
+  if (files_.at(tail->file).leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   const FollowedFile& file = files_.at(tail->file);
-  const bool lent = file.state == FollowedFile::State::kOpen;
-  if (lent && settings_.destinations[tail->destination.value].ordered)
-    order(*tail, ShardOrder::Kind::kAcked);
-  if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   if (!file.packed_in.empty() && !packed_.empty()) archives_at_ = now_;
 }
 
@@ -74,23 +76,6 @@ void Steward::tail_cold(const ShardReport& report) {
   if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
 }
 
-void Steward::tail_new_epoch(const ShardReport& report) {
-  FollowedTail* tail = files_.find(report.tail);
-  if (tail == nullptr) return;
-  const FollowedFile& file = files_.at(tail->file);
-  const bool began = report.epoch > tail->window.epoch();
-  if (began) tail->ledger.end_epoch(tail->window, wall_);
-  const Epoch ended(report.epoch.value - 1);
-  const Bytes missed = tail->ledger.learned(ended, report.offset, report.missed);
-  count_missed(MissedReason::kTruncated, missed);
-  world_.log.event(Severity::kInfo, "file.truncated",
-                   "the file was truncated or its content replaced; it is read from its beginning",
-                   {{"path", file.path}, {"missed_bytes", std::to_string(missed.value)}});
-  if (tail->window.start_epoch(report.epoch)) restart_row(*tail);
-  mark_dirty(*tail);
-  if (file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
-}
-
 void Steward::tail_trouble(const ShardReport& report) {
   FollowedTail* tail = files_.find(report.tail);
   if (tail == nullptr) return;
@@ -126,9 +111,13 @@ bool Steward::look_at(FollowedFile& file) {
   const bool unlinked = stat->links == 0;
   const bool changed = stat->size != file.size || stat->modified != file.modified;
   if (changed || unlinked != file.unlinked) file.quiet_since = now_;
+  if (stat->size < file.size) begin_cut(file, file.size);
+  for (TailId id : file.tails) files_.at(id).ledger.saw_size(stat->size);
+  file.looked_at = now_;
   file.size = stat->size;
   file.modified = stat->modified;
   file.unlinked = unlinked;
+  learn_head(file);
   return true;
 }
 
@@ -148,7 +137,7 @@ void Steward::look_at_open_files() {
     const bool all_hot = std::all_of(file.tails.begin(), file.tails.end(),
                                      [&](TailId id) { return files_.at(id).hot; });
     if (file.incomplete) incomplete.push_back(key);
-    if ((all_hot && !file.leaving) || !look_at(file)) continue;
+    if (!look_at(file) || (all_hot && !file.leaving)) continue;
     for (TailId id : file.tails) {
       FollowedTail& tail = files_.at(id);
       // A read may end before the file does (a signal, a network): twice in the same place, and the
@@ -180,7 +169,7 @@ void Steward::check_leaving() {
   for (const FileKey& key : leaving_) {
     FollowedFile& file = files_.at(key);
     if (file.state != FollowedFile::State::kOpen || file.unpacking) continue;
-    if (!look_at(file)) {  // the disk does not answer
+    if (!look_at(file) || cut_pending(key)) {  // the disk, or a shard, has not answered
       leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
       continue;
     }
@@ -211,10 +200,14 @@ void Steward::make_room() {
   follow_left_rows();
   if (members_want_room_ > 0) chains_at_ = now_;
   if (archives_want_room_ > 0) archives_at_ = now_;
+  if (rests_want_room_ > 0) rests_at_ = now_;
+  search_rests();
+  if (held_want_room_ > 0) look_at_held();
   search_chains();
   auto wanted = std::count_if(unopened_.begin(), unopened_.end(),
                               [](const auto& each) { return each.second.wants_room; });
-  wanted += left_rows_want_room_ + members_want_room_ + archives_want_room_;
+  wanted += left_rows_want_room_ + members_want_room_ + archives_want_room_ + rests_want_room_ +
+            held_want_room_;
   if (wanted == 0) return;
   room_at_ = now_ + kRoomPause;
   std::vector<FileKey> victims;
@@ -227,6 +220,8 @@ void Steward::make_room() {
     const bool quiet = std::none_of(file.tails.begin(), file.tails.end(),
                                     [&](TailId id) { return files_.at(id).hot; });
     if (!quiet || !look_at(file) || !files_.can_rest(file)) continue;
+    // That look may have found it truncated: its shards were asked and read the new content.
+    if (cut_pending(key)) continue;
     if (file.unlinked || !can_return(file)) continue;
     victims.push_back(key);
     --wanted;

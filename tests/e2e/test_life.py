@@ -1,6 +1,6 @@
 """The life of a file by rows of the catalogue of scenarios: found, rotated, truncated, deleted."""
 import test_delivery
-from world import World
+from world import World, wait_until
 
 
 class Life(World):
@@ -23,3 +23,21 @@ class Life(World):
         # Faster than anybody looks: most files are rotated before they were seen. None is deleted:
         # at this pace that is a race with the scheduler, which DSC-7 describes.
         self.rotate_fast("2ms", "1100", "2s")
+
+    def test_ROT_20_the_kubelet_rotates_while_the_agent_is_away(self):
+        pods = self.dir / "pods"
+        pods.mkdir()
+        (pods / "0.log").write_text("first\n")
+        (self.logs / "a.log").symlink_to(pods / "0.log")
+        inbox = self.inbox()
+        agent = self.agent(inbox.url)
+        wait_until(lambda: inbox.lines() == ["first"], "the first line")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        with (pods / "0.log").open("a") as out:
+            out.write("written while it was away\n")
+        (pods / "0.log").rename(pods / "0.log.20261122-101112")
+        (pods / "0.log").write_text("of the new file\n")
+        agent = self.agent(inbox.url)
+        wait_until(lambda: len(inbox.lines()) >= 3, "the rest and the new")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), ["first", "of the new file", "written while it was away"])

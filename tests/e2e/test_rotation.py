@@ -105,6 +105,36 @@ class Logrotate(World):
         self.assertEqual(inbox.lines(), sorted(expected))
 
 
+    def far_behind(self, rules, paths=None, lines=100_000):
+        """Copied and truncated by logrotate while the destination is away and most is unread."""
+        inbox = self.inbox()
+        agent = self.agent(inbox.url, "--memory", "24MiB", paths=paths)
+        log = self.logs / "app.log"
+        log.write_text("first\n")
+        wait_until(lambda: inbox.lines() == ["first"], "the first line")
+        inbox.status = 503
+        expected = ["first"] + [f"line {number:07} " + "x" * 90 for number in range(lines)]
+        with open(log, "a") as out:
+            out.write("\n".join(expected[1:]) + "\n")
+        self.rotate(rules)
+        with open(log, "a") as out:
+            out.write("of the new content\n")
+        inbox.status = 200
+        wait_until(lambda: len(inbox.records()) > len(expected), "the rest and the new line")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), sorted(expected + ["of the new content"]))
+
+    def test_rot_6_the_unread_rest_is_read_from_the_copy(self):
+        self.far_behind("  copytruncate\n", lines=500_000)  # 54 MB
+
+    def test_rot_6_and_8_also_if_a_pattern_wants_the_copy(self):
+        self.far_behind("  copytruncate\n  dateext\n", paths=self.logs / "app.log*")
+
+    def test_rot_6_the_copy_lies_in_the_old_directory(self):
+        (self.logs / "old").mkdir()
+        self.far_behind("  copytruncate\n  olddir old\n  dateext\n")
+
+
 class ByHand(World):
     def start_with(self, text, *flags, **others):
         (self.logs / "a.log").write_text(text)

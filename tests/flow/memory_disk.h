@@ -54,6 +54,10 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     find(path)->content.clear();
     append(path, text);
   }
+  void copy(const std::string& from, const std::string& to) {
+    append(to, std::string(find(from)->content));
+  }
+  void truncate(const std::string& path) { overwrite(path, ""); }
   void rename(const std::string& from, const std::string& to) {
     const NodePtr node = find(from, false);
     erase(from);

@@ -267,5 +267,22 @@ TEST_F(StewardLifeTest, ROT_22_ManyRotationsLeaveFewRowsBehind) {
   EXPECT_EQ(lines(), all);
 }
 
+TEST_F(StewardLifeTest, ROT_20_RotatedBehindALinkWhileDownIsFoundBesideItsTarget) {
+  disk_.make_directories("/pods");
+  disk_.append("/pods/0.log", "1\n");
+  disk_.symlink("/pods/0.log", "/l/a.log");
+  agent();
+  stand().start();
+  stand().run(3_s);
+  stand().crash();
+  disk_.append("/pods/0.log", "2\n");
+  disk_.rename("/pods/0.log", "/pods/0.log.20261122-101112");
+  disk_.append("/pods/0.log", "3\n");
+  stand().start();
+  stand().run(3_s);
+  EXPECT_EQ(sorted(lines()), (LineList{"1\n", "2\n", "3\n"}));
+  EXPECT_EQ(stand().lines.size(), 1U);
+}
+
 }  // namespace
 }  // namespace sluice

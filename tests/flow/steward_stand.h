@@ -165,6 +165,7 @@ class ModelShard {
       return;
     }
     if (order.kind == ShardOrder::Kind::kWake) ++wakes;
+    if (order.kind == ShardOrder::Kind::kWhere) report(ShardReport::Kind::kPlace, &found->second);
     if (order.kind == ShardOrder::Kind::kRotated) found->second.spec.rotated = true;
     if (order.kind == ShardOrder::Kind::kAcked) return acked.push_back(order.offset);
     found->second.cold = false;
@@ -217,6 +218,8 @@ class ModelShard {
     report.tail = tail->spec.tail;
     report.epoch = tail->epoch;
     report.offset = tail->position;
+    report.marker.size = static_cast<uint32_t>(tail->before.size());
+    std::copy(tail->before.begin(), tail->before.end(), report.marker.bytes.begin());
     return report;
   }
   void report(ShardReport::Kind kind, const ReadTail* tail) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <map>
 #include <random>
 
 namespace sluice {
@@ -17,19 +19,45 @@ Span span(uint32_t epoch, int64_t begin, int64_t end) {
 
 // A window and the books beside it, as the steward keeps them.
 struct Books {
+  struct Parted {
+    AckWindow window;
+    TailLedger ledger;
+    bool is_open = true;
+  };
   AckWindow window{Epoch(0), FileOffset(0)};
   TailLedger ledger;
+  std::map<Epoch, Parted> parted;
+
+  void part() { parted.emplace(window.epoch(), Parted{window, ledger.part_with_generation()}); }
 
   void home(const Span& each, bool dropped = false) {
-    if (each.epoch > window.epoch()) ledger.end_epoch(window, kNow);
-    window.release(each);
-    ledger.released(each, dropped, window);
+    if (each.epoch > window.epoch()) part();
+    const auto late = parted.find(each.epoch);
+    if (late == parted.end() || each.epoch == window.epoch()) {
+      window.release(each);
+      ledger.released(each, dropped, window);
+    } else if (late->second.is_open) {
+      late->second.window.release(each);
+      late->second.ledger.released(each, dropped, late->second.window);
+    } else {
+      ledger.released(each, dropped, window);
+    }
   }
+  // The content was replaced, and nothing holds the rest of the old one.
   Bytes truncated(uint32_t next, int64_t read_end, int64_t unfinished = 0) {
-    if (Epoch(next) > window.epoch()) ledger.end_epoch(window, kNow);
-    const Bytes missed = ledger.learned(Epoch(next - 1), FileOffset(read_end), Bytes(unfinished));
-    window.start_epoch(Epoch(next));
-    return missed;
+    if (Epoch(next) > window.epoch()) {
+      part();
+      window.start_epoch(Epoch(next));
+    }
+    const auto found = parted.find(Epoch(next - 1));
+    if (found == parted.end()) return Bytes(unfinished);  // lines of the next one were faster
+    Parted& old = found->second;
+    old.is_open = false;
+    old.ledger.goes_on_with(std::max(old.ledger.seen(), Bytes(read_end + unfinished)));
+    const PastGeneration past =
+        old.ledger.ended(old.window, FileOffset(read_end), MissedReason::kTruncated, kNow);
+    ledger.take_back(past);
+    return sum_of(past.missed);
   }
   GenerationSums sums(int64_t read_end, int64_t size) const {
     const GenerationSums made = ledger.sums(window, FileOffset(read_end), Bytes(size));

@@ -38,7 +38,8 @@ struct Reach {
   RangeSet spooled;         // a position may pass them, since they are, or were, in the spool
   RangeSet spooled_before;  // in the spool when the present run began: may come twice
   int64_t resumed_at = 0;   // where the present run began: nothing before it is sent again
-  bool goes_on = false;     // the present run follows the content that came after as the same
+  bool goes_on_from_original = false;  // where that was read, not where it was acknowledged
+  bool goes_on = false;  // the present run follows the content that came after as the same
 
   // What nobody needs to send any more.
   RangeSet delivered() const {
@@ -61,7 +62,9 @@ struct Inode;
 struct Life {
   uint32_t serial = 0;
   Inode* inode = nullptr;
-  Life* parent = nullptr;  // the content before, if this one began with bytes of it
+  Life* parent = nullptr;   // the content before, if this one began with bytes of it
+  bool is_copy = false;     // a rotator made it of its parent, which is another file's
+  bool copy_ended = false;  // it came to the end of it, or will
   std::string content;
   RangeSet gaps;           // that nobody wrote: they read as zeros
   bool destroyed = false;  // truncated away, or out of the agent's reach for good

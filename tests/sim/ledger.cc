@@ -52,6 +52,7 @@ void Ledger::run_begins() {
         reach.resent.clear();
         reach.spooled_before.clear();
         reach.resumed_at = 0;
+        reach.goes_on_from_original = false;
         reach.goes_on = false;
       }
     }
@@ -75,9 +76,10 @@ void Ledger::adopted(const TailSpec& spec) {
     Reach& reach = inode->life->at[tail.destination];
     reach.excused_once.add(reach.excused);
     reach.excused = {};
-    if (plan_.from_end) reach.excused.add(0, spec.start.value);
+    if (plan_.from_end && !inode->life->is_copy) reach.excused.add(0, spec.start.value);
   }
   check_resumes(spec, *inode);
+  check_copy(spec, *inode->life);
   if (spec.start == FileOffset(0)) return;
   witness_.saw(Rare::kRowResumed);
   Life* life = life_with(*inode, spec.start, marker_hash(spec.marker), spec.marker.size);
@@ -86,7 +88,9 @@ void Ledger::adopted(const TailSpec& spec) {
   tail.lives[spec.epoch.value] = life;
   Reach& reach = life->at[spec.destination.value];
   reach.resumed_at = spec.start.value;
-  if (settled(*life, spec.destination.value).first_gap(0) >= spec.start.value) return;
+  reach.goes_on_from_original =
+      life->is_copy && !taken_with_parents(*life->parent, spec.destination.value).empty();
+  if (taken_of_original(*life, spec.destination.value).first_gap(0) >= spec.start.value) return;
   if (has_twin(*life, spec.start.value, spec.destination.value)) {
     witness_.saw(Rare::kTwin);
     return reach.acked.add(0, spec.start.value);  // as another's
@@ -136,6 +140,52 @@ Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_h
   return nullptr;
 }
 
+// What the present run took of a content, and of those that it began with bytes of.
+RangeSet Ledger::taken_with_parents(const Life& life, size_t destination) const {
+  RangeSet taken = life.at[destination].taken;
+  if (life.parent != nullptr)
+    taken.add(taken_with_parents(*life.parent, destination)
+                  .before(common_bytes(life.content, life.parent->content)));
+  return taken;
+}
+
+// What is settled of a copy, and what the present run took of its original.
+RangeSet Ledger::taken_of_original(const Life& life, size_t destination) const {
+  RangeSet known = settled(life, destination);
+  if (life.is_copy)
+    known.add(taken_with_parents(*life.parent, destination)
+                  .before(common_bytes(life.content, life.parent->content)));
+  return known;
+}
+
+// A copy goes on where its original was read, when that one was there to be compared with it.
+void Ledger::check_copy(const TailSpec& spec, const Life& life) {
+  if (!life.is_copy || !life.copy_ended) return;
+  const Reach& original = life.parent->at[spec.destination.value];
+  if (original.taken.empty()) return;
+  witness_.saw(Rare::kCopyFound);
+  const auto copies = disk_.names_of(*life.inode);
+  const auto names = disk_.names_of(*life.parent->inode);
+  const bool beside = std::any_of(copies.begin(), copies.end(), [&](const std::string& copy) {
+    return std::find(names.begin(), names.end(), copy.substr(0, copy.size() - 2)) != names.end();
+  });
+  // A rotator that died before it truncated, and was started again: one copy too many.
+  const auto again = [&](const Inode& inode) {
+    return inode.life != &life && inode.life->is_copy && inode.life->parent == life.parent;
+  };
+  if (std::any_of(disk_.inodes().begin(), disk_.inodes().end(), again)) return;
+  const auto size = static_cast<int64_t>(life.content.size());
+  // What was read behind the end of the copy proves nothing about it: what is not sure is read.
+  if (original.taken.end() > size) return;
+  // Without birth times a short file cannot be told from one that only begins alike.
+  if (!plan_.birth_times && (plan_.reuse_inodes || size < int64_t{kCopyProofBytes})) return;
+  // Of what an ordered tail took a part may have been given back.
+  const bool ordered = plan_.destinations[spec.destination.value].ordered;
+  const RangeSet& read = ordered ? original.stored_now : original.taken;
+  if (beside && spec.start.value < size && read.overlaps(spec.start.value, size))
+    broken("I3 DUP", life, spec.start.value, "a copy is read where its original was");
+}
+
 // Nothing is sent again whose row says that it was acknowledged.
 void Ledger::check_resumes(const TailSpec& spec, Inode& inode) {
   for (const auto& [number, row] : rows_) {
@@ -176,6 +226,8 @@ void Ledger::published(const LineBlock& block) {
     witness_.saw(block.line_count == 1 && block.size() >= plan_.line_bytes_max - 3
                      ? Rare::kSplitLine
                      : Rare::kPartialLastLine);
+  if (life->is_copy && !life->parent->at[tail.destination].taken.empty())
+    witness_.saw(Rare::kRestRead);
   reach.taken.add(begin, end);
   taken_bytes_ += end - begin;
   witness_.see("shard %ld  takes file #%ld [%ld, %ld) for d%ld", block.origin->home.value,
@@ -567,9 +619,11 @@ void Ledger::committed(const CheckpointRow& row) {
   const uint32_t destination = destination_index(row.destination);
   const Life* proven = nullptr;
   for (const Inode& inode : disk_.inodes()) {
+    // A row without a file speaks of a content whose copy is searched for.
+    const bool is_rest = row.identity.inode == 0;
     const bool own = inode.number == row.identity.inode && inode.birth_ns == row.identity.birth_ns;
     // The content was copied, and is read out of the archive of the copy.
-    if (!own && !inode.packed) continue;
+    if (!own && !is_rest && !inode.packed) continue;
     Life* life = life_with(inode, row.offset, row.marker_hash, row.marker_bytes);
     if (life == nullptr) continue;
     if (own && is_new && plan_.from_end && !store_damaged_) {

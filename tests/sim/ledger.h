@@ -96,7 +96,8 @@ class Ledger {
 
   const LaneCounts& counts(uint32_t destination) const { return counts_[destination]; }
   int64_t taken_bytes() const { return taken_bytes_; }
-  int64_t owed_missing() const;  // bytes that are owed and not settled, for the trace
+  int64_t owed_missing() const;   // bytes that are owed and not settled, for the trace
+  int64_t settled_bytes() const;  // of all contents
   std::function<bool()> agent_up;
   bool receivers_mended = false;  // they take every line and every body
   // Scenes look at the records themselves: what the receiver now has.
@@ -155,7 +156,15 @@ class Ledger {
   void check_resumes(const TailSpec& spec, Inode& inode);
   RangeSet settled(const Life& life, size_t destination) const;
   RangeSet delivered(const Life& life, size_t destination) const;
+  RangeSet come(const Life& life, size_t destination) const;
+  RangeSet known_by_run(const Life& life, size_t destination) const;
+  RangeSet taken_with_parents(const Life& life, size_t destination) const;
+  RangeSet taken_of_original(const Life& life, size_t destination) const;
+  void check_copy(const TailSpec& spec, const Life& life);
+  void check_rest(const Life& life, uint32_t destination);
+  static int64_t common_bytes(const std::string& a, const std::string& b);
   bool has_twin(const Life& life, int64_t bytes, size_t destination) const;
+  bool is_elsewhere(const Life& life) const;
   bool settled_by_all(const Life& life) const;
   RangeSet stored_of(const Life& life, size_t destination) const;
   RangeSet reached_of_cuts(const Life& life, size_t destination) const;

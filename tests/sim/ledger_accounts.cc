@@ -48,15 +48,11 @@ bool Ledger::has_wanted_name(const Inode& inode) const {
   return std::any_of(names.begin(), names.end(), [&](const auto& path) { return wanted(path); });
 }
 
-namespace {
-
 // How far two contents are the same.
-int64_t common_bytes(const std::string& a, const std::string& b) {
+int64_t Ledger::common_bytes(const std::string& a, const std::string& b) {
   const auto size = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
   return std::mismatch(a.begin(), a.begin() + size, b.begin()).first - a.begin();
 }
-
-}  // namespace
 
 // What was delivered of a content before it was cut is delivered of what was left, too.
 RangeSet Ledger::settled(const Life& life, size_t destination) const {
@@ -78,14 +74,42 @@ RangeSet Ledger::delivered(const Life& life, size_t destination) const {
   return all;
 }
 
-// Whether another content began with the very same bytes, and they were delivered: a copy of it, or
-// in the same place a twin that a file system without birth times cannot tell from it.
+namespace {
+
+const Life* first_of(const Life* life) {
+  while (life->parent != nullptr) life = life->parent;
+  return life;
+}
+
+}  // namespace
+
+// What of the content was delivered from anywhere: a line of it may have come out of a copy, or
+// have been in what the copy was made of.
+RangeSet Ledger::come(const Life& life, size_t destination) const {
+  RangeSet all = settled(life, destination);
+  const Life* first = first_of(&life);
+  for (const Inode& inode : disk_.inodes()) {
+    for (const Life* other : inode.lives) {
+      if (other == &life || first_of(other) != first) continue;
+      const Reach& reach = other->at[destination];
+      RangeSet there = reach.acked;
+      there.add(reach.dropped);
+      there.add(reach.dead);
+      all.add(there.before(common_bytes(life.content, other->content)));
+    }
+  }
+  return all;
+}
+
+// Whether another content began with the very same bytes, and they were delivered: in the same
+// place a twin that a file system without birth times cannot tell from it.
 bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination) const {
+  if (plan_.birth_times) return come(life, destination).first_gap(0) >= bytes;
   const auto size = static_cast<size_t>(bytes);
   for (const Inode& inode : disk_.inodes()) {
     for (const Life* other : inode.lives) {
-      if (other == &life || settled(*other, destination).first_gap(0) < bytes) continue;
-      if (other->content.compare(0, size, life.content, 0, size) == 0) return true;
+      if (other == &life || other->content.compare(0, size, life.content, 0, size) != 0) continue;
+      if (come(*other, destination).first_gap(0) >= bytes) return true;
     }
   }
   return false;
@@ -278,13 +302,25 @@ void Ledger::closed_by_agent(const Inode& inode) {
   if (inode.unlinked_step == witness_.step && settled_by_all(*inode.life))
     inode.life->destroyed = true;
   for (uint32_t i = 0; i < plan_.destinations.size(); ++i) {
-    const int64_t gap = settled(*inode.life, i).first_gap(0);
+    const int64_t gap = come(*inode.life, i).first_gap(0);
     if (gap >= static_cast<int64_t>(inode.life->content.size())) continue;
+    if (is_elsewhere(*inode.life)) continue;
     // Deleted in the very turn in which the agent parked it: it looked, and then it happened.
     if (inode.read_by_run && inode.unlinked_step != witness_.step)
       return broken("I2 LOSS", *inode.life, gap, "a deleted file is closed before it is delivered");
     inode.life->destroyed = true;  // it went before anybody could follow it
   }
+}
+
+// Whether another file, which is there, holds all of it: then it is owed there.
+bool Ledger::is_elsewhere(const Life& life) const {
+  const Life* first = first_of(&life);
+  const auto size = static_cast<int64_t>(life.content.size());
+  return std::any_of(disk_.inodes().begin(), disk_.inodes().end(), [&](const Inode& inode) {
+    const Life* other = inode.life;
+    return other != &life && inode.links > 0 && !other->destroyed && first_of(other) == first &&
+           common_bytes(life.content, other->content) >= size;
+  });
 }
 
 bool Ledger::settled_by_all(const Life& life) const {
@@ -312,11 +348,22 @@ int64_t Ledger::owed_missing() const {
     auto whole = newline == content.npos ? 0 : static_cast<int64_t>(newline) + 1;
     if (whole < static_cast<int64_t>(content.size()) && !has_wanted_name(inode))
       whole = static_cast<int64_t>(content.size());
-    for (size_t i = 0; i < plan_.destinations.size(); ++i)
-      missing +=
-          inode.unknown[i] ? 0 : std::max<int64_t>(0, whole - settled(*inode.life, i).first_gap(0));
+    for (size_t i = 0; i < plan_.destinations.size(); ++i) {
+      if (inode.unknown[i] || settled(*inode.life, i).first_gap(0) >= whole) continue;
+      missing += std::max<int64_t>(0, whole - come(*inode.life, i).first_gap(0));
+    }
   }
   return missing;
+}
+
+int64_t Ledger::settled_bytes() const {
+  int64_t sum = 0;
+  for (const Inode& inode : disk_.inodes()) {
+    for (const Life* life : inode.lives) {
+      for (const Reach& reach : life->at) sum += reach.acked.bytes() + reach.dead.bytes();
+    }
+  }
+  return sum;
 }
 
 void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
@@ -331,9 +378,11 @@ void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
     const int64_t missing = settled.first_missing(reach.taken);
     if (missing >= 0)
       broken("I2 LOSS", life, missing, "taken by the run that lives, truncated, never delivered");
+    if (!reach.taken.empty()) check_rest(life, destination);
     return;
   }
-  const int64_t gap = settled.first_gap(0);
+  // The lines of a copy are those of its original.
+  const int64_t gap = come(life, destination).first_gap(0);
   const auto size = static_cast<int64_t>(life.content.size());
   // The agent may follow what it does not owe; and what an earlier run delivered of an unfinished
   // line the present one may not know.
@@ -346,6 +395,18 @@ void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
       life.content.find('\n', static_cast<size_t>(gap)) != std::string::npos;
   if (whole_lines_missing || !has_wanted_name(inode))
     broken("I2 LOSS", life, gap, "never delivered");
+}
+
+// The run that lives knew the content, and a copy of it is there: all its lines must have come.
+void Ledger::check_rest(const Life& life, uint32_t destination) {
+  for (const Inode& inode : disk_.inodes()) {
+    const Life& copy = *inode.life;
+    if (!copy.is_copy || copy.parent != &life || inode.links == 0 || copy.destroyed) continue;
+    const int64_t gap = come(copy, destination).first_gap(0);
+    const size_t newline = copy.content.rfind('\n');
+    const auto whole = newline == copy.content.npos ? 0 : static_cast<int64_t>(newline) + 1;
+    if (gap < whole) broken("I2 LOSS", copy, gap, "in the copy of a truncated file, not delivered");
+  }
 }
 
 void Ledger::settle_accounts(Bytes lag) {
@@ -362,16 +423,25 @@ void Ledger::settle_accounts(Bytes lag) {
         fmt::format("the agent reports a lag of {} bytes where {} are due", lag.value, unfinished));
 }
 
+// What the present run knows to be acknowledged. What an earlier one was told it may not know.
+RangeSet Ledger::known_by_run(const Life& life, size_t destination) const {
+  const Reach& reach = life.at[destination];
+  RangeSet known = reach.acked_now;
+  if (!reach.goes_on_from_original) {
+    known.add(0, reach.resumed_at);
+  } else {
+    known.add(known_by_run(*life.parent, destination)
+                  .before(common_bytes(life.content, life.parent->content)));
+  }
+  return known;
+}
+
 void Ledger::check_clean_stop() {
   for (const Inode& inode : disk_.inodes()) {
     Life& life = *inode.life;
     if (life.destroyed || inode.links == 0) continue;
     for (uint32_t i = 0; i < plan_.destinations.size(); ++i) {
-      const Reach& reach = life.at[i];
-      // What an earlier run was told may be unknown to this one.
-      RangeSet known = reach.acked_now;
-      known.add(0, reach.resumed_at);
-      const int64_t acked = known.first_gap(0);
+      const int64_t acked = known_by_run(life, i).first_gap(0);
       if (acked == 0) continue;
       const bool stored = std::any_of(rows_.begin(), rows_.end(), [&](const auto& entry) {
         const CheckpointRow& row = entry.second;

@@ -107,9 +107,15 @@ void Scene::rename(const std::string& from, const std::string& to) {
   disk_.rename(path_of(from), path_of(to));
 }
 
-void Scene::copy(const std::string& from, const std::string& to) {
-  const std::string content = this->content(from);
-  append(to, content);
+void Scene::copy(const std::string& from, const std::string& to, size_t end) {
+  Life* original = disk_.find(path_of(from))->life;
+  Inode* file = open(to);
+  Life& copy = *file->life;
+  if (copy.content.empty()) copy.parent = original;
+  copy.is_copy = copy.copy_ended = copy.parent == original;
+  const size_t size = copy.content.size();
+  if (end > size) append(file, std::string(original->content).substr(size, end - size));
+  close(file);
 }
 
 void Scene::truncate(const std::string& name, size_t keep) {

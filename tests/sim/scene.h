@@ -49,7 +49,8 @@ class Scene {
 
   // Rotators and people.
   void rename(const std::string& from, const std::string& to);
-  void copy(const std::string& from, const std::string& to);
+  // The first `end` bytes; goes on where an earlier call came to.
+  void copy(const std::string& from, const std::string& to, size_t end = std::string::npos);
   void truncate(const std::string& name, size_t keep = 0);
   void unlink(const std::string& name);
   void pack(const std::string& from, const std::string& to);  // to .gz or .zst

@@ -68,6 +68,8 @@ constexpr std::array<const char*, static_cast<size_t>(Rare::kCount)> kNames = {
     "parcel out of the spool",
     "spool failed",
     "twin of a delivered content",
+    "copy of a file that was read",
+    "rest read from a copy",
 };
 
 uint64_t mix(uint64_t hash, uint64_t value) {

@@ -81,7 +81,9 @@ enum class Rare : uint8_t {
   kSpooled,
   kReplayed,  // out of the spool
   kSpoolFailed,
-  kTwin,  // two contents that begin alike in one place
+  kTwin,       // two contents that begin alike in one place
+  kCopyFound,  // of a content that the present run had read from
+  kRestRead,   // lines of it that were not read before it was truncated
   kCount,
 };
 const char* name_of(Rare rare);

@@ -169,7 +169,9 @@ void World::act(const Event& event) {
 void World::rotate(size_t stream, Rotation how) {
   writers_.rotate(stream, how);
   if (how == Rotation::kCopyTruncate)
-    add({witness_.now + dice_.between(0_ms, 4_ms), Act::kTruncateCopy, stream, 0});
+    add({witness_.now +
+             (dice_.chance(200) ? dice_.between(0_ms, 400_ms) : dice_.between(0_ms, 4_ms)),
+         Act::kTruncateCopy, stream, 0});
 }
 
 // Somebody acts between two system calls of the steward.
@@ -178,9 +180,10 @@ void World::race() {
   racing_ = true;
   witness_.saw(Rare::kRaceInTurn);
   const size_t stream = dice_.below(writers_.count());
-  std::array<Rotation, 8> ways{};
+  std::array<Rotation, 9> ways{};
   size_t count = 0;
   if (plan_.rotations > 0) ways[count++] = Rotation::kRename;
+  if (plan_.rotations > 0) ways[count++] = Rotation::kCopyTruncate;
   if (plan_.truncations > 0) ways[count++] = Rotation::kTruncate;
   if (plan_.cuts > 0) ways[count++] = Rotation::kCut;
   if (plan_.deletions > 0) ways[count++] = Rotation::kDelete;
@@ -283,14 +286,16 @@ bool World::mend_receivers() {
 // Whether something more is owed than when all had arrived.
 bool World::wait_for_the_rest() {
   MonoTime deadline = witness_.now + kCalmMax;
-  int64_t missing = ledger_.owed_missing();
+  int64_t settled = ledger_.settled_bytes();
   bool arrived = false;
   while (witness_.good() && !arrived && witness_.now < deadline) {
     run_until(witness_.now + 200_ms);
-    const int64_t left = ledger_.owed_missing();
-    if (left < missing) deadline = witness_.now + kCalmMax;
-    missing = left;
-    arrived = agent_ != nullptr && !agent_->stopping() && left == 0;
+    const int64_t now_settled = ledger_.settled_bytes();
+    // Also while it is busy with what is not owed.
+    const bool moves = now_settled != std::exchange(settled, now_settled);
+    if (moves) deadline = witness_.now + kCalmMax;
+    arrived =
+        agent_ != nullptr && !agent_->stopping() && agent_->empty() && ledger_.owed_missing() == 0;
   }
   run_until(witness_.now + kAfterwards);
   return arrived && ledger_.owed_missing() > 0;

@@ -100,14 +100,24 @@ void Writers::rotate(size_t index, Rotation how) {
       if (dice_.chance(600)) create(stream.path);
       break;
     case Rotation::kCopyTruncate:
-      disk_.append(*create(rotated_name(stream)), std::string(inode->life->content));
       stream.copied = inode;
+      stream.copy = create(rotated_name(stream));
+      stream.copy->life->parent = inode->life;
+      stream.copy->life->is_copy = stream.copy->life->copy_ended = true;
+      // The copy of a large file takes its time, and can be looked at meanwhile.
+      if (dice_.chance(600)) copy_more(stream, dice_.below(inode->life->content.size() + 1));
+      if (dice_.chance(600)) copy_more(stream, inode->life->content.size());
+      // What is written between the end of the copy and the truncation is in no file then.
+      stream.copy_closed =
+          dice_.chance(500) && stream.copy->life->content.size() == inode->life->content.size();
       break;
     case Rotation::kTruncate:
+      give_up_copy(stream);
       disk_.truncate(*inode);
       if (dice_.chance(500)) write(index);
       break;
     case Rotation::kCut: {
+      give_up_copy(stream);
       size_t keep = dice_.below(inode->life->content.size() + 1);
       if (dice_.chance(500)) keep = inode->life->content.rfind('\n', keep) + 1;  // whole lines
       while (keep > 0 && (inode->life->content[keep] & 0xC0) == 0x80) --keep;
@@ -134,15 +144,34 @@ void Writers::rotate(size_t index, Rotation how) {
   }
 }
 
+// Of a content that is still the one that is copied.
+void Writers::copy_more(Stream& stream, size_t end) {
+  Life& copy = *stream.copy->life;
+  if (!copy.is_copy || copy.parent != stream.copied->life) return;
+  const std::string& original = copy.parent->content;
+  while (end < original.size() && end > 0 && (original[end] & 0xC0) == 0x80) --end;
+  if (copy.content.size() >= end) return;
+  disk_.append(*stream.copy,
+               copy.parent->content.substr(copy.content.size(), end - copy.content.size()));
+}
+
+// Its original was truncated by somebody else: it stays as it is, a part of a content.
+void Writers::give_up_copy(Stream& stream) {
+  if (std::exchange(stream.copied, nullptr) != nullptr) stream.copy->life->copy_ended = false;
+}
+
 void Writers::finish_copy(size_t index) {
-  Inode* inode = std::exchange(streams_[index].copied, nullptr);
-  if (inode != nullptr) disk_.truncate(*inode);
+  Stream& stream = streams_[index];
+  if (stream.copied == nullptr) return;
+  if (!stream.copy_closed) copy_more(stream, stream.copied->life->content.size());
+  disk_.truncate(*std::exchange(stream.copied, nullptr));
 }
 
 void Writers::lose_power() {
   for (Stream& stream : streams_) {
     if (stream.open != nullptr) disk_.let_go(*stream.open);
-    stream.open = stream.copied = nullptr;
+    give_up_copy(stream);
+    stream.open = nullptr;
     stream.rest.clear();
   }
 }

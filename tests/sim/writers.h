@@ -65,6 +65,8 @@ class Writers {
     std::string rest;  // of an unfinished line
     Life* rest_in = nullptr;
     Inode* copied = nullptr;  // to be truncated
+    Inode* copy = nullptr;    // that is made of it
+    bool copy_closed = false;
   };
   void reopen(Stream& stream);
   void reopen_if_due(Stream& stream);
@@ -77,6 +79,8 @@ class Writers {
   void pack(Stream& stream);
   void retarget(Stream& stream);
   void link(Stream& stream, const std::string& directory);
+  void give_up_copy(Stream& stream);
+  void copy_more(Stream& stream, size_t end);
   std::string make_line(size_t stream);
   void finish_line(Stream& stream);
 

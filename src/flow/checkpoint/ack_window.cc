@@ -36,6 +36,23 @@ bool AckWindow::release(const Span& span) {
   return new_epoch;
 }
 
+AckWindow AckWindow::up_to(FileOffset end, uint64_t proof) const {
+  if (committed_ >= end) return {epoch_, end, committed_ == end ? proof_ : proof};
+  AckWindow window(epoch_, committed_, proof_);
+  for (AckedRange range : ahead_) {
+    if (range.begin >= end) break;
+    if (range.end > end) range = {range.begin, end, proof};
+    window.ahead_.push_back(range);
+  }
+  return window;
+}
+
+Bytes AckWindow::released() const {
+  Bytes sum = committed_ - FileOffset(0);
+  for (const AckedRange& range : ahead_) sum += range.end - range.begin;
+  return sum;
+}
+
 // The prefix grows to the end of `range`, and on over the range that begins there, if there is one.
 bool AckWindow::advance(const AckedRange& range) {
   committed_ = range.end;

@@ -44,6 +44,9 @@ class AckWindow {
   // True if `epoch` is newer than the present one; else nothing happens.
   bool start_epoch(Epoch epoch);
 
+  // What it knows of the bytes before `end`, which follow those of `proof`.
+  AckWindow up_to(FileOffset end, uint64_t proof) const;
+
   Epoch epoch() const { return epoch_; }
   FileOffset committed() const { return committed_; }
   // Span::end_proof of the bytes before committed(): what a row that says so much must be able to
@@ -51,6 +54,8 @@ class AckWindow {
   uint64_t proof() const { return proof_; }
   // Released, but not contiguous with the prefix; sorted, never touching each other.
   std::span<const AckedRange> outstanding_ranges() const { return ahead_; }
+  // All that was released of this epoch, with what the position began with.
+  Bytes released() const;
   // Releases that came for an epoch that is over.
   int64_t stale_releases() const { return stale_releases_; }
 

@@ -39,6 +39,7 @@ class CheckpointRows {
   void put(const CheckpointRow& row);
   void erase(int64_t row);
   const CheckpointRow& at(int64_t row) const;
+  bool contains(int64_t row) const { return entries_.contains(row); }
 
   // A row that a tail writes to is attached; nobody else may take it.
   void attach(int64_t row);

@@ -38,6 +38,15 @@ void add_past(std::vector<PastGeneration>& past, const PastGeneration& ended) {
   if (past.size() > RowLedger::kPastMax) fold_oldest(past);
 }
 
+// In the order of epochs.
+void insert_past(std::vector<PastGeneration>& past, const PastGeneration& ended) {
+  const auto at = std::find_if(past.begin(), past.end(), [&](const PastGeneration& each) {
+    return each.epoch > ended.epoch;
+  });
+  past.insert(at, ended);
+  if (past.size() > RowLedger::kPastMax) fold_oldest(past);
+}
+
 }  // namespace
 
 // A file that is smaller than it was has begun another life, whose size is not this one's.
@@ -84,36 +93,48 @@ void TailLedger::settle_ahead(const AckWindow& window) {
   stored_.begin += take(skipped_ahead_);
 }
 
-void TailLedger::end_epoch(const AckWindow& window, WallTime now) {
-  FileOffset end = window.committed();
-  for (const AckedRange& range : window.outstanding_ranges()) end = std::max(end, range.end);
-  const GenerationSums sums = this->sums(window, end, end - FileOffset(0));
-  PastGeneration ended;
-  ended.epoch = window.epoch();
-  ended.size = sums.size;
-  ended.skipped = sums.skipped;
-  ended.acked = sums.acked;
-  ended.dropped = sums.dropped;
-  ended.ended = now;
-  add_past(stored_.past, ended);
-  last_seen_ = stored_.seen;
+TailLedger TailLedger::part_with_generation() {
+  TailLedger parted = *this;
+  parted.stored_.past.clear();
+  parted.shrunk_ = false;
   stored_.begin = FileOffset(0);
   stored_.dropped = Bytes(0);
   stored_.seen = Bytes(0);
   shrunk_ = false;
   dropped_ahead_.clear();
   skipped_ahead_.clear();
+  return parted;
 }
 
-Bytes TailLedger::learned(Epoch ended, FileOffset read_end, Bytes unfinished) {
-  PastGeneration& past = past_of(ended);
-  if (past.generations > 1) return unfinished;  // added up with older ones meanwhile
-  const Bytes read = read_end - FileOffset(0);
-  const bool newest = &past == &stored_.past.back();
-  const Bytes unread = newest ? std::max(last_seen_ - read, unfinished) : unfinished;
-  past.size = std::max(past.size, read) + unread;
-  missed_for(past, MissedReason::kTruncated) += unread;
-  return unread;
+void TailLedger::goes_on_with(Bytes size) {
+  stored_.seen = size;
+  shrunk_ = false;
+}
+
+void TailLedger::ends_at(FileOffset offset) {
+  stored_.begin = std::min(stored_.begin, offset);
+  stored_.dropped = std::min(stored_.dropped, offset - stored_.begin);
+  const auto is_behind = [&](const AckedRange& range) { return range.end > offset; };
+  std::erase_if(dropped_ahead_, is_behind);
+  std::erase_if(skipped_ahead_, is_behind);
+}
+
+PastGeneration TailLedger::ended(const AckWindow& window, FileOffset read_end, MissedReason reason,
+                                 WallTime now) const {
+  const GenerationSums sums = this->sums(window, read_end, stored_.seen);
+  PastGeneration ended;
+  ended.epoch = window.epoch();
+  ended.size = sums.size;
+  ended.skipped = sums.skipped;
+  ended.acked = sums.acked;
+  ended.dropped = sums.dropped;
+  missed_for(ended, reason) = sums.unread;
+  ended.ended = now;
+  return ended;
+}
+
+void TailLedger::take_back(const PastGeneration& generation) {
+  insert_past(stored_.past, generation);
 }
 
 GenerationSums TailLedger::sums(const AckWindow& window, FileOffset read_end, Bytes size) const {

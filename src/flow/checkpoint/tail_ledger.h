@@ -36,11 +36,17 @@ class TailLedger {
   void released(const Span& span, bool dropped, const AckWindow& window);
   // The span holds no line (a hole). REQUIRES: as released().
   void skipped(const Span& span, const AckWindow& window);
-  // The window's epoch is over. REQUIRES: called before the window starts the next one.
-  void end_epoch(const AckWindow& window, WallTime now);
-  // The shard's word about an epoch that is over: it had read up to `read_end`, and `unfinished`
-  // bytes of a line behind that. Returns what is missed of it.
-  Bytes learned(Epoch ended, FileOffset read_end, Bytes unfinished);
+  // Parts with the present generation, whose books another one goes on with.
+  TailLedger part_with_generation();
+  // The generation goes on in another file of this size.
+  void goes_on_with(Bytes size);
+  // That one ends before some of what this one had: nothing behind `offset` is in it.
+  void ends_at(FileOffset offset);
+  // It is over and goes on nowhere.
+  PastGeneration ended(const AckWindow& window, FileOffset read_end, MissedReason reason,
+                       WallTime now) const;
+  // Takes the books of a generation that was parted with.
+  void take_back(const PastGeneration& generation);
 
   // `read_end` as the shard said last; `size` as the disk says now.
   GenerationSums sums(const AckWindow& window, FileOffset read_end, Bytes size) const;
@@ -57,7 +63,6 @@ class TailLedger {
   RowLedger stored_;
   std::vector<AckedRange> dropped_ahead_;  // beyond the offset
   std::vector<AckedRange> skipped_ahead_;  // the same
-  Bytes last_seen_;                        // of the epoch that ended last
   bool shrunk_ = false;                    // truncated, and the shard has not noticed yet
 };
 

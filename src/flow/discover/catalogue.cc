@@ -368,6 +368,22 @@ bool Catalogue::refers_to(const std::string& path, const FileKey& key) const {
   return name != directory->second.names.end() && name->second.regular && name->second.key == key;
 }
 
+std::optional<FileKey> Catalogue::key_of_name(const std::string& path) const {
+  const auto directory = directories_.find(parent_of(path));
+  if (directory == directories_.end()) return std::nullopt;
+  const auto name = directory->second.names.find(path.substr(path.rfind('/') + 1));
+  if (name == directory->second.names.end() || !name->second.regular) return std::nullopt;
+  return name->second.key;
+}
+
+void Catalogue::list_directories(std::vector<std::string>& directories, size_t max) const {
+  for (const auto& [path, directory] : directories_) {
+    if (directories.size() >= max) return;
+    if (std::find(directories.begin(), directories.end(), path) == directories.end())
+      directories.push_back(path);
+  }
+}
+
 Catalogue::Name* Catalogue::find_name(const std::string& path) {
   const auto directory = directories_.find(parent_of(path));
   if (directory == directories_.end()) return nullptr;

@@ -72,6 +72,11 @@ class Catalogue {
   // Whether `path` is a name that is followed and present.
   bool has_name(const std::string& path) const;
   bool refers_to(const std::string& path, const FileKey& key) const;
+  // The file that it refers to.
+  std::optional<FileKey> key_of_name(const std::string& path) const;
+  // Appends the directories in which names are looked for, but those that are in the list already,
+  // until it has `max`.
+  void list_directories(std::vector<std::string>& directories, size_t max) const;
   // Who opened the name found this file behind it. Returns the other one that was there at the last
   // look, if it was another.
   std::optional<FileKey> correct(const std::string& path, const FileStat& stat);

@@ -21,6 +21,7 @@ Tail::Tail(const TailSpec& spec, std::unique_ptr<TailOrigin> origin, const TailT
       // A file that shows nothing at its first look is cold at once: ten thousand idle files at
       // start are read once each and then cost nothing.
       last_growth_(now - timings.hot_for),
+      mode_(spec.waits ? TailMode::kAwaitAck : TailMode::kReady),
       is_rotated_(spec.rotated) {
   SLUICE_CHECK(marker_.size <= Marker::kBytesMax && int64_t{marker_.size} <= position_.value,
                "a marker lies before its position");

@@ -73,6 +73,7 @@ class Tail {
   FileHandle file() const { return file_; }
   TailMode mode() const { return mode_; }
   FileOffset position() const { return position_; }
+  const Marker& marker() const { return marker_; }
   Bytes unfinished() const { return Bytes(static_cast<int64_t>(unfinished_bytes_)); }
   FileOffset seen_end() const { return position_ + unfinished(); }
   const TailOrigin& origin() const { return *origin_; }
