@@ -29,6 +29,8 @@ struct TailSpec {
   FileHandle file;
   std::string path;     // for the records
   Digest128 file_seed;  // of host id and file identity; record ids come from it
+  // The same for the content at `epoch`, which may be a copy of what another file held.
+  Digest128 content_seed;
   Epoch epoch;
   FileOffset start;      // the committed offset
   Marker marker;         // the bytes before `start`

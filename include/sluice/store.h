@@ -34,6 +34,7 @@ struct CheckpointRow {
   uint64_t marker_hash = 0;
   WallTime updated;
   bool gone = false;   // no name refers to it any more; forgotten after the grace time
+  Digest128 ids{};     // the content of `epoch` is a copy: the file_seed of its original; else 0
   RowLedger ledger{};  // for people; nothing that is delivered depends on it
 };
 

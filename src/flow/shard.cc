@@ -106,7 +106,7 @@ std::unique_ptr<TailOrigin> Shard::make_origin(const TailSpec& spec, Epoch epoch
   origin->path = spec.path;
   origin->host = facts.host;
   origin->labels = facts.labels;
-  origin->id_seed = record_seed(spec.file_seed, epoch);
+  origin->id_seed = record_seed(epoch == spec.epoch ? spec.content_seed : spec.file_seed, epoch);
   origin->form = facts.form;
   origin->strip_cr = facts.strip_cr;
   origin->ordered = roads_[spec.destination.value]->parts.ordered;

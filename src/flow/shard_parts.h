@@ -24,8 +24,8 @@ struct Shard::Seat {
 
   Seat(const TailSpec& s, std::unique_ptr<TailOrigin> origin, const TailTimings& timings, Road* r,
        MonoTime now)
-      : spec{s.tail,  s.source, s.destination, s.file,  s.path,   s.file_seed,
-             s.epoch, s.start,  s.marker,      s.waits, s.rotated},
+      : spec{s.tail,         s.source, s.destination, s.file,   s.path,  s.file_seed,
+             s.content_seed, s.epoch,  s.start,       s.marker, s.waits, s.rotated},
         tail(s, std::move(origin), timings, now),
         road(r) {}
 };

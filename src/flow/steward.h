@@ -256,6 +256,7 @@ class Steward {
              int64_t rest = 0);
   std::optional<RowChoice> row_for(FollowedFile& file, const FileFacts& facts, SourceId source,
                                    DestinationId destination, bool first_look);
+  Digest128 seed_of(const CheckpointRow& row) const;
   void hand_over(FollowedFile& file, const Origin& origin, const CheckpointRow& row,
                  const Marker& marker);
   FileOffset start_of_new(const FollowedFile& file, SourceId source, bool first_look);

@@ -62,6 +62,7 @@ std::optional<Steward::RowChoice> Steward::row_for(FollowedFile& file, const Fil
     row.ledger.begin = FileOffset(0);
     row.ledger.dropped = row.ledger.seen = Bytes(0);
     row.epoch = Epoch(row.epoch.value + 1);
+    row.ids = {};
     row.offset = FileOffset(0);
     row.marker_bytes = 0;
     row.marker_hash = 0;
@@ -139,6 +140,11 @@ bool Steward::adopt(FollowedFile& file, SourceId source, DestinationId destinati
   return true;
 }
 
+// What the ids of the records of its present content are made of.
+Digest128 Steward::seed_of(const CheckpointRow& row) const {
+  return row.ids == Digest128{} ? file_seed(host_id_, row.identity, row.row) : row.ids;
+}
+
 // To a shard; the row is the tail's from here on.
 void Steward::hand_over(FollowedFile& file, const Origin& origin, const CheckpointRow& row,
                         const Marker& marker) {
@@ -154,6 +160,7 @@ void Steward::hand_over(FollowedFile& file, const Origin& origin, const Checkpoi
   spec->file = file.handle;
   spec->path = file.path;
   spec->file_seed = file_seed(host_id_, row.identity, row.row);
+  spec->content_seed = seed_of(row);
   spec->epoch = row.epoch;
   spec->start = start;
   spec->marker = marker;

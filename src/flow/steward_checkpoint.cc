@@ -134,6 +134,7 @@ void Steward::restart_row(FollowedTail& tail) {
   tail.content_since = std::exchange(tail.proven_at, {});
   row.ledger = tail.ledger.stored(FileOffset(0));
   row.epoch = tail.window.epoch();
+  row.ids = {};
   row.offset = FileOffset(0);
   row.marker_bytes = 0;
   row.marker_hash = 0;

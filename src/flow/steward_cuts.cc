@@ -79,7 +79,13 @@ void Steward::tail_new_epoch(const ShardReport& report) {
     late.is_late = true;
     late.tail = tail->id;
     CheckpointRow row = rows_.at(tail->row);
+    if (row.epoch != ended) row.ids = {};
+    row.ids = seed_of(row);
     row.identity.head_bytes = 0;
+    row.epoch = ended;
+    row.offset = taken.at;
+    row.marker_bytes = taken.bytes;
+    row.marker_hash = taken.hash;
     late.origin_row = tail->row;
     late.file = file.key;
     set_taken(add_rest(std::move(row), std::move(late)), taken, report.missed);
@@ -187,6 +193,7 @@ void Steward::learn_head(FollowedFile& file) {
 
 void Steward::leave_all(FollowedTail& tail, const Cut& cut) {
   CheckpointRow row = rows_.at(tail.row);
+  row.ids = {};  // the tail goes on in this epoch, with theirs
   row.identity = cut.head;
   row.epoch = tail.window.epoch();
   row.offset = FileOffset(0);
@@ -212,6 +219,7 @@ void Steward::leave_all(FollowedTail& tail, const Cut& cut) {
 Rest& Steward::part_with_content(FollowedTail& tail, const Cut* cut) {
   const FollowedFile& file = files_.at(tail.file);
   CheckpointRow row = rows_.at(tail.row);
+  row.ids = seed_of(row);
   const bool proven = row.offset > FileOffset(0) && row.epoch == tail.window.epoch();
   if (!proven) row.identity = cut != nullptr ? cut->head : file.identity;
   row.epoch = tail.window.epoch();
@@ -274,6 +282,7 @@ void Steward::rest_of_row(const FollowedFile& file, const CheckpointRow& over) {
   rest.head_known = over.offset >= FileOffset(over.identity.head_bytes);
   rest.reason = MissedReason::kReplaced;
   CheckpointRow row = over;
+  row.ids = seed_of(row);
   row.ledger = ledger;
   add_rest(std::move(row), std::move(rest));
 }

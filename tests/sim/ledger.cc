@@ -181,7 +181,8 @@ void Ledger::check_copy(const TailSpec& spec, const Life& life) {
   if (!plan_.birth_times && (plan_.reuse_inodes || size < int64_t{kCopyProofBytes})) return;
   // Of what an ordered tail took a part may have been given back.
   const bool ordered = plan_.destinations[spec.destination.value].ordered;
-  const RangeSet& read = ordered ? original.stored_now : original.taken;
+  RangeSet read = original.taken;
+  if (ordered) read.keep(original.stored_now);
   if (beside && spec.start.value < size && read.overlaps(spec.start.value, size))
     broken("I3 DUP", life, spec.start.value, "a copy is read where its original was");
 }

@@ -95,6 +95,7 @@ RangeSet Ledger::come(const Life& life, size_t destination) const {
       RangeSet there = reach.acked;
       there.add(reach.dropped);
       there.add(reach.dead);
+      there.add(reach.spooled);
       all.add(there.before(common_bytes(life.content, other->content)));
     }
   }

@@ -48,6 +48,15 @@ class RangeSet {
     }
     ranges_ = std::move(kept);
   }
+  // Only what is in the other one, too.
+  void keep(const RangeSet& other) {
+    RangeSet both;
+    for (const auto& [begin, end] : ranges_) {
+      for (const auto& theirs : other.ranges_)
+        both.add(std::max(begin, theirs.first), std::min(end, theirs.second));
+    }
+    *this = std::move(both);
+  }
   // The first byte from `from` on that is not in the set.
   int64_t first_gap(int64_t from) const {
     for (const auto& range : ranges_) {
