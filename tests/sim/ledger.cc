@@ -101,33 +101,6 @@ void Ledger::adopted(const TailSpec& spec) {
   reach.excused.add(0, spec.start.value);
 }
 
-// The file whose content is unpacked in the scratch file.
-Inode* Ledger::find_unpacked(Inode& scratch, const TailSpec& spec) {
-  Inode* found = nullptr;
-  const std::string& unpacked = scratch.life->content;
-  const auto start = static_cast<size_t>(spec.start.value);
-  const size_t head = std::min<size_t>(start, kHeadBytesMax);
-  for (Inode& inode : disk_.inodes()) {
-    if (!inode.packed || inode.life->content.compare(0, head, unpacked, 0, head) != 0) continue;
-    const std::string& content = inode.life->content;
-    if (unpacked.size() > content.size() || unpacked.size() < start) continue;
-    if (content.compare(start, unpacked.size() - start, unpacked, start) != 0) continue;
-    if (life_with(inode, spec.start, marker_hash(spec.marker), spec.marker.size) != inode.life)
-      continue;
-    // Of a file and its copies the one that the row is about.
-    const bool meant = std::any_of(rows_.begin(), rows_.end(), [&](const auto& entry) {
-      return entry.second.offset == spec.start &&
-             row_speaks_of(entry.second, inode, spec.destination.value);
-    });
-    if (found == nullptr || meant) found = &inode;
-    if (meant) break;
-  }
-  if (found == nullptr) return nullptr;
-  scratch.stands_for = found->life;
-  witness_.see("steward  reads file #%ld out of an archive", found->serial);
-  return found;
-}
-
 // The content that had these bytes before the offset; the latest if there were several.
 Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
                         uint32_t marker_bytes) const {
@@ -138,53 +111,6 @@ Life* Ledger::life_with(const Inode& inode, FileOffset offset, uint64_t marker_h
     if (hash_of(content.substr(end - marker_bytes, marker_bytes)) == marker_hash) return *it;
   }
   return nullptr;
-}
-
-// What the present run took of a content, and of those that it began with bytes of.
-RangeSet Ledger::taken_with_parents(const Life& life, size_t destination) const {
-  RangeSet taken = life.at[destination].taken;
-  if (life.parent != nullptr)
-    taken.add(taken_with_parents(*life.parent, destination)
-                  .before(common_bytes(life.content, life.parent->content)));
-  return taken;
-}
-
-// What is settled of a copy, and what the present run took of its original.
-RangeSet Ledger::taken_of_original(const Life& life, size_t destination) const {
-  RangeSet known = settled(life, destination);
-  if (life.is_copy)
-    known.add(taken_with_parents(*life.parent, destination)
-                  .before(common_bytes(life.content, life.parent->content)));
-  return known;
-}
-
-// A copy goes on where its original was read, when that one was there to be compared with it.
-void Ledger::check_copy(const TailSpec& spec, const Life& life) {
-  if (!life.is_copy || !life.copy_ended) return;
-  const Reach& original = life.parent->at[spec.destination.value];
-  if (original.taken.empty()) return;
-  witness_.saw(Rare::kCopyFound);
-  const auto copies = disk_.names_of(*life.inode);
-  const auto names = disk_.names_of(*life.parent->inode);
-  const bool beside = std::any_of(copies.begin(), copies.end(), [&](const std::string& copy) {
-    return std::find(names.begin(), names.end(), copy.substr(0, copy.size() - 2)) != names.end();
-  });
-  // A rotator that died before it truncated, and was started again: one copy too many.
-  const auto again = [&](const Inode& inode) {
-    return inode.life != &life && inode.life->is_copy && inode.life->parent == life.parent;
-  };
-  if (std::any_of(disk_.inodes().begin(), disk_.inodes().end(), again)) return;
-  const auto size = static_cast<int64_t>(life.content.size());
-  // What was read behind the end of the copy proves nothing about it: what is not sure is read.
-  if (original.taken.end() > size) return;
-  // Without birth times a short file cannot be told from one that only begins alike.
-  if (!plan_.birth_times && (plan_.reuse_inodes || size < int64_t{kCopyProofBytes})) return;
-  // Of what an ordered tail took a part may have been given back.
-  const bool ordered = plan_.destinations[spec.destination.value].ordered;
-  RangeSet read = original.taken;
-  if (ordered) read.keep(original.stored_now);
-  if (beside && spec.start.value < size && read.overlaps(spec.start.value, size))
-    broken("I3 DUP", life, spec.start.value, "a copy is read where its original was");
 }
 
 // Nothing is sent again whose row says that it was acknowledged.

@@ -74,34 +74,6 @@ RangeSet Ledger::delivered(const Life& life, size_t destination) const {
   return all;
 }
 
-namespace {
-
-const Life* first_of(const Life* life) {
-  while (life->parent != nullptr) life = life->parent;
-  return life;
-}
-
-}  // namespace
-
-// What of the content was delivered from anywhere: a line of it may have come out of a copy, or
-// have been in what the copy was made of.
-RangeSet Ledger::come(const Life& life, size_t destination) const {
-  RangeSet all = settled(life, destination);
-  const Life* first = first_of(&life);
-  for (const Inode& inode : disk_.inodes()) {
-    for (const Life* other : inode.lives) {
-      if (other == &life || first_of(other) != first) continue;
-      const Reach& reach = other->at[destination];
-      RangeSet there = reach.acked;
-      there.add(reach.dropped);
-      there.add(reach.dead);
-      there.add(reach.spooled);
-      all.add(there.before(common_bytes(life.content, other->content)));
-    }
-  }
-  return all;
-}
-
 // Whether another content began with the very same bytes, and they were delivered: in the same
 // place a twin that a file system without birth times cannot tell from it.
 bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination) const {
@@ -313,17 +285,6 @@ void Ledger::closed_by_agent(const Inode& inode) {
   }
 }
 
-// Whether another file, which is there, holds all of it: then it is owed there.
-bool Ledger::is_elsewhere(const Life& life) const {
-  const Life* first = first_of(&life);
-  const auto size = static_cast<int64_t>(life.content.size());
-  return std::any_of(disk_.inodes().begin(), disk_.inodes().end(), [&](const Inode& inode) {
-    const Life* other = inode.life;
-    return other != &life && inode.links > 0 && !other->destroyed && first_of(other) == first &&
-           common_bytes(life.content, other->content) >= size;
-  });
-}
-
 bool Ledger::settled_by_all(const Life& life) const {
   for (size_t i = 0; i < plan_.destinations.size(); ++i) {
     if (settled(life, i).first_gap(0) < static_cast<int64_t>(life.content.size())) return false;
@@ -396,18 +357,6 @@ void Ledger::settle_life(const Inode& inode, Life& life, uint32_t destination,
       life.content.find('\n', static_cast<size_t>(gap)) != std::string::npos;
   if (whole_lines_missing || !has_wanted_name(inode))
     broken("I2 LOSS", life, gap, "never delivered");
-}
-
-// The run that lives knew the content, and a copy of it is there: all its lines must have come.
-void Ledger::check_rest(const Life& life, uint32_t destination) {
-  for (const Inode& inode : disk_.inodes()) {
-    const Life& copy = *inode.life;
-    if (!copy.is_copy || copy.parent != &life || inode.links == 0 || copy.destroyed) continue;
-    const int64_t gap = come(copy, destination).first_gap(0);
-    const size_t newline = copy.content.rfind('\n');
-    const auto whole = newline == copy.content.npos ? 0 : static_cast<int64_t>(newline) + 1;
-    if (gap < whole) broken("I2 LOSS", copy, gap, "in the copy of a truncated file, not delivered");
-  }
 }
 
 void Ledger::settle_accounts(Bytes lag) {
