@@ -24,6 +24,9 @@ import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+from signals import send_when_taken
+
 KINDS = ["open", "pread", "stat", "directory", "fsync", "write", "pwrite", "rename", "unlink", "mkdir",
          "ftruncate", "fcntl", "flock", "mmap", "thread", "epoll_create", "epoll_ctl", "epoll_wait",
          "eventfd", "signalfd", "inotify", "inotify_watch", "socket", "connect", "send", "recv",
@@ -151,13 +154,19 @@ class Script:
                 if self.mode == "once" and not delivered:
                     raise Broken(f"goes on, but {len(self.missing())} lines do not come within "
                                  f"{LIVE_S} s")
-                agent.send_signal(signal.SIGTERM)
+                self.stop(agent)
             code = self.end_of(agent, STOP_S + 1.5)
         finally:
             if agent.poll() is None:
                 agent.kill()
                 agent.wait()
         return self.judge(code)
+
+    def stop(self, agent):
+        try:
+            send_when_taken(agent, signal.SIGTERM, LIVE_S)
+        except AssertionError as late:
+            raise Broken(str(late)) from None
 
     def end_of(self, agent, seconds):
         try:
@@ -189,7 +198,7 @@ class Script:
                     raise Broken("the run without faults did not start")
                 raise Broken(f"LOSS: {len(self.missing())} lines are missing after a run without faults, "
                              f"for example {sorted(self.missing())[0]!r}; exit code {agent.poll()}")
-            agent.send_signal(signal.SIGTERM)
+            self.stop(agent)
             code = self.end_of(agent, STOP_S + 1.5)
             if code != 0:
                 raise Broken(f"the run without faults ended with {code}")
