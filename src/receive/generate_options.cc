@@ -10,6 +10,7 @@ namespace sluice {
 namespace {
 
 constexpr int kExitConfiguration = 78;
+constexpr int64_t kLinesMax = 1'000'000'000'000;  // months of writing
 
 constexpr const char* kFooter = R"(
 Every line holds rid=... with its stream, sequence, length, checksum and time of writing, so that
@@ -63,7 +64,7 @@ void add_what(CLI::App& app, GenerateOptions& options) {
   app.add_option_function<int64_t>(
          "--lines", [&options](const int64_t& n) { options.lines = Lines(n); },
          "stop after so many lines")
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(int64_t{1}, kLinesMax));
 }
 
 void add_when(CLI::App& app, GenerateOptions& options) {

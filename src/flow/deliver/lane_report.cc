@@ -192,8 +192,8 @@ void LaneReport::gave_back(int64_t parcels, Lines lines) noexcept {
   const std::string parcel_count = std::to_string(parcels);
   const std::string line_count = std::to_string(lines.value);
   events_.event(Severity::kWarning, key("undelivered"),
-                "the agent stops before these lines are delivered; they are read and sent again "
-                "after the next start",
+                "these lines were not delivered in time; they are read and sent again by the next "
+                "start, or under the new configuration",
                 {{"destination", destination_}, {"requests", parcel_count}, {"lines", line_count}});
 }
 
