@@ -150,8 +150,9 @@ class Composer {
     if (!pool) return pool.error().message();
     made_->pool = std::move(pool).value();
     made_->shard_bell = std::make_unique<SleeperBell>(shards);
-    const auto blocks_max = static_cast<size_t>(made_->shards * made_->plan.pool.buffers_per_shard +
-                                                made_->plan.pool.oversize);
+    const ReadPoolShape& buffers = made_->plan.pool;
+    const size_t blocks_max = size_t{shards} * static_cast<size_t>(buffers.buffers_per_shard) +
+                              static_cast<size_t>(buffers.oversize);
     made_->blocks = std::make_unique<MpmcBlockQueue>(shards, blocks_max);
     made_->reports = std::make_unique<MpmcChannel<ShardReport>>(kReportsMax, shards);
     size_t parcels_max = 0;
@@ -165,7 +166,7 @@ class Composer {
       gauge.parcels_max = memory.parcels_max;
       gauge.drop_oldest = destination.overflow == Overflow::kDropOldest;
       // Each shard may see the last free place at the same time, and once more when it drains.
-      const size_t capacity = static_cast<size_t>(memory.parcels_max) + 2 * shards;
+      const size_t capacity = static_cast<size_t>(memory.parcels_max) + size_t{2} * shards;
       made_->arriving.push_back(std::make_unique<MpmcChannel<ParcelPtr>>(capacity, shards));
       parcels_max += capacity;
     }
@@ -252,8 +253,8 @@ class Composer {
       LoopPlan plan = loop_plan("shard-" + std::to_string(i), made_->shard_bell->waker_of(i));
       if (config_.pin) plan.cpu = cpus[i % cpus.size()];
       plan.registrations = made_->pool->registrations(ShardId(i));
-      plan.reads_in_flight_max =
-          static_cast<size_t>(made_->plan.pool.buffers_per_shard + made_->plan.pool.oversize);
+      plan.reads_in_flight_max = static_cast<size_t>(made_->plan.pool.buffers_per_shard) +
+                                 static_cast<size_t>(made_->plan.pool.oversize);
       plan.bell = made_->shard_bell.get();
       plan.seat = i;
       const bool lanes_here = !threads && i == 0;

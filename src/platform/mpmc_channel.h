@@ -51,7 +51,9 @@ class MpmcChannel final : public Channel<T> {
     // Leaves the value alone when it answers false: a consumer that was preempted while it took an
     // element keeps a piece of the queue's memory from being used again.
     if (queue_.try_enqueue(tokens_[producer], std::move(value))) return true;
-    SLUICE_CHECK(queue_.enqueue(tokens_[producer], std::move(value)), "memory for the queue");
+    const bool queued =
+        queue_.enqueue(tokens_[producer], std::move(value));  // NOLINT(bugprone-use-after-move)
+    SLUICE_CHECK(queued, "memory for the queue");
     return true;
   }
 
