@@ -71,10 +71,13 @@ class Disk {
 
 // A hint that something happened. What, is found out by looking.
 struct DirectoryChange {
+  // What became of a name. kSomehow: not told, or the name of a directory.
+  enum class Step : uint8_t { kSomehow, kMade, kLeft, kCame, kDeleted };
   std::string directory;  // as given to watch()
   std::string name;       // empty: the directory itself (gone, moved, or events were lost)
   bool content = false;   // the file `name` was written to; otherwise the set of names changed
-  bool deleted = false;   // the name was removed, and not by a rename
+  Step step = Step::kSomehow;
+  uint32_t rename = 0;  // kLeft, kCame: the same number in both halves of a rename
 };
 
 // Change notifications of directories (inotify). Hints only: a periodic reconcile is the truth.
@@ -86,7 +89,8 @@ class DirectoryFeed {
   virtual Result<void> watch(const std::string& directory) = 0;
   virtual void unwatch(const std::string& directory) = 0;
   // Appends what happened since the last call; true if events were lost and everything must be
-  // looked at again. Repeated writes to one file between two calls are one change.
+  // looked at again. Repeated writes to one file between two calls are one change; what became of
+  // names is told step by step, as it happened.
   virtual bool poll(std::vector<DirectoryChange>& changes) = 0;
 };
 

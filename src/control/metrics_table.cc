@@ -269,7 +269,7 @@ constexpr MetricRow kRows[] = {
     {"files_skipped_total", kCounter, "Files that match but are not regular or not readable.",
      &StewardMetrics::skipped_files},
     {"files_vanished_unread_total", kCounter,
-     "Files that were made and deleted before they could be opened, empty ones included.",
+     "Files that were deleted or replaced before they could be opened, empty ones included.",
      &StewardMetrics::vanished_unread},
     {"archives_read_total", kCounter,
      "Compressed files in which a followed file was read to its end.",

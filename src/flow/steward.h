@@ -179,6 +179,8 @@ class Steward {
   // steward_chain.cc: files that were rotated before they were seen.
   using Chains = std::map<std::string, int64_t>;  // path to the birth of the last file known there
   void note_chain(const CatalogueEvent& event);
+  void follow_passed(const CatalogueEvent& event);
+  void expect_born_at(const std::string& path, int64_t birth_ns);
   void expect_members(const std::string& path, int64_t present);
   void search_chains();
   bool search_members(const std::string& directory, const Chains& chains);

@@ -26,8 +26,25 @@ std::string parent_of(const std::string& path) {
 void Steward::note_chain(const CatalogueEvent& event) {
   if (event.kind != Kind::kAppeared && event.kind != Kind::kMoved && event.kind != Kind::kGone)
     return;
+  // It waited for a descriptor when it lost the name: nobody has read it.
+  if (event.kind != Kind::kAppeared && unopened_.contains(event.path))
+    expect_born_at(event.path, event.before_birth_ns);
   const bool is_there = event.kind != Kind::kGone;
   expect_members(event.path, is_there ? event.stat.birth_ns : 0);
+}
+
+// The hints tell where it went. If it cannot be opened there now, its birth tells it from others.
+void Steward::follow_passed(const CatalogueEvent& event) {
+  if (!follow_member(event.found_at, event.path, event.stat))
+    expect_born_at(event.path, event.stat.birth_ns);
+}
+
+// A file of that birth, and younger ones.
+void Steward::expect_born_at(const std::string& path, int64_t birth_ns) {
+  if (birth_ns == 0) return;  // nothing would tell it from older ones
+  int64_t& since = chains_.try_emplace(path, birth_ns - 1).first->second;
+  since = std::min(since, birth_ns - 1);
+  chains_at_ = now_;
 }
 
 // `present`: birth of the file that the name refers to now, 0 if there is none.

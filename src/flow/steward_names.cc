@@ -36,6 +36,9 @@ void Steward::apply(std::vector<CatalogueEvent>& events) {
       case Kind::kWritten:
         file_written(event);
         break;
+      case Kind::kPassed:
+        follow_passed(event);
+        break;
       case Kind::kVanished:
       case Kind::kNotRegular:
       case Kind::kUnreadable:
@@ -111,10 +114,11 @@ void Steward::note_trouble(const CatalogueEvent& event) {
       Error::from_errno("", event.sys_errno).message().substr(event.sys_errno == 0 ? 0 : 2);
   switch (event.kind) {
     case Kind::kVanished:
-      world_.metrics.vanished_unread.add();
+      world_.metrics.vanished_unread.add(event.files);
       world_.log.event(Severity::kInfo, "file.vanished",
-                       "a file was deleted before it could be opened; what it held is not known",
-                       {{"path", event.path}});
+                       "files were deleted or replaced before they could be opened; what they held "
+                       "is not known",
+                       {{"path", event.path}, {"files", std::to_string(event.files)}});
       break;
     case Kind::kNotRegular: {
       // Patterns like /var/log/* match directories all the time; only the rest deserves a word.

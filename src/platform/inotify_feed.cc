@@ -22,9 +22,18 @@ constexpr int kReadsPerPoll = 16;
 
 // 64 bits of hash instead of the name: two names that collide lose one hint, until the next
 // reconcile.
-uint64_t key_of_name(int descriptor, std::string_view name, uint32_t what) {
+uint64_t key_of_name(int descriptor, std::string_view name) {
   return std::hash<std::string_view>{}(name) ^
-         (uint64_t{static_cast<uint32_t>(descriptor)} * 4 + what) * 0x9E37'79B9'7F4A'7C15ULL;
+         uint64_t { static_cast<uint32_t>(descriptor) } * 0x9E37'79B9'7F4A'7C15ULL;
+}
+
+DirectoryChange::Step step_of(uint32_t mask) {
+  using Step = DirectoryChange::Step;
+  if ((mask & IN_ISDIR) != 0) return Step::kSomehow;
+  if ((mask & IN_CREATE) != 0) return Step::kMade;
+  if ((mask & IN_MOVED_FROM) != 0) return Step::kLeft;
+  if ((mask & IN_MOVED_TO) != 0) return Step::kCame;
+  return (mask & IN_DELETE) != 0 ? Step::kDeleted : Step::kSomehow;
 }
 
 }  // namespace
@@ -81,7 +90,6 @@ void InotifyFeed::forget(int descriptor) {
 
 bool InotifyFeed::poll(std::vector<DirectoryChange>& changes) {
   reported_.clear();
-  moved_to_.clear();
   bool lost = false;
   alignas(inotify_event) std::array<char, kReadBytes> bytes;
   for (int round = 0; round < kReadsPerPoll; ++round) {
@@ -109,27 +117,30 @@ void InotifyFeed::take(const inotify_event& event, std::string_view name,
                        std::vector<DirectoryChange>& changes) {
   // An event of a watch that was given up since it happened has no directory any more.
   if ((event.mask & kDirectoryGone) != 0) {
-    report(event.wd, {}, Change::kNames, changes);
+    report(event, {}, changes);
     forget(event.wd);
     return;
   }
-  if ((event.mask & IN_MODIFY) != 0) return report(event.wd, name, Change::kContent, changes);
-  const uint64_t key = key_of_name(event.wd, name, 0);
-  if ((event.mask & IN_MOVED_TO) != 0) moved_to_.insert(key);
-  if ((event.mask & IN_CREATE) != 0) moved_to_.erase(key);
-  // What was moved here and then deleted had another name, under which it could be seen.
-  const bool deleted = (event.mask & IN_DELETE) != 0 && !moved_to_.contains(key);
-  report(event.wd, name, deleted ? Change::kDeleted : Change::kNames, changes);
+  report(event, name, changes);
 }
 
-void InotifyFeed::report(int descriptor, std::string_view name, Change what,
+// Writes are told once, and so is the end of a directory. Of names every step is told: only their
+// order tells where a file went that nobody has seen yet.
+void InotifyFeed::report(const inotify_event& event, std::string_view name,
                          std::vector<DirectoryChange>& changes) {
-  const auto at = directories_.find(descriptor);
+  const auto at = directories_.find(event.wd);
   if (at == directories_.end()) return;
-  if (!reported_.insert(key_of_name(descriptor, name, static_cast<uint32_t>(what))).second) return;
+  const bool content = (event.mask & IN_MODIFY) != 0;
+  const bool once = content || name.empty();
+  if (once && !reported_.insert(key_of_name(event.wd, name)).second) return;
   for (const std::string& directory : at->second) {
-    changes.push_back(
-        {directory, std::string(name), what == Change::kContent, what == Change::kDeleted});
+    DirectoryChange& change = changes.emplace_back();
+    change.directory = directory;
+    change.name = name;
+    change.content = content;
+    if (once) continue;
+    change.step = step_of(event.mask);
+    change.rename = event.cookie;
   }
 }
 

@@ -2,7 +2,7 @@
 // inotify_feed.h — hints about directories from inotify; files are never watched.
 //
 // In:      directories to watch; the kernel's events.
-// Out:     at most one change per (directory, name, kind) and poll.
+// Out:     at most one change of content per file and poll; every step that a name took.
 // Owns:    the inotify descriptor. fd() is readable when poll() would find something.
 // Thread:  the steward's.
 // Limits:  fs.inotify.max_user_watches: kExhausted. One poll() reads at most 1 MiB of events, so
@@ -44,8 +44,7 @@ class InotifyFeed final : public DirectoryFeed {
   explicit InotifyFeed(int fd) : fd_(fd) {}
   void take(const inotify_event& event, std::string_view name,
             std::vector<DirectoryChange>& changes);
-  enum class Change : uint8_t { kNames, kContent, kDeleted };
-  void report(int descriptor, std::string_view name, Change what,
+  void report(const inotify_event& event, std::string_view name,
               std::vector<DirectoryChange>& changes);
   void forget(int descriptor);
   void detach(const std::string& directory, int descriptor);
@@ -54,8 +53,7 @@ class InotifyFeed final : public DirectoryFeed {
   std::unordered_map<std::string, int> descriptors_;  // by directory
   // Two names of one directory (a symbolic link) share a watch of the kernel.
   std::unordered_map<int, std::vector<std::string>> directories_;
-  std::unordered_set<uint64_t> reported_;  // in this poll
-  std::unordered_set<uint64_t> moved_to_;  // the same: names that an older file was given
+  std::unordered_set<uint64_t> reported_;  // in this poll: files that were written to, directories
 };
 
 }  // namespace sluice

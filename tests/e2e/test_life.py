@@ -1,4 +1,7 @@
 """The life of a file by rows of the catalogue of scenarios: found, rotated, truncated, deleted."""
+import os
+import time
+
 import test_delivery
 from world import World, wait_until
 
@@ -18,6 +21,37 @@ class Life(World):
 
     def test_ROT_22_a_hundred_rotations_a_second(self):
         self.rotate_fast("10ms", "20", "5s")
+
+    def test_rot_26_two_hundred_generations_of_one_write_each(self):
+        inbox = self.inbox()
+        agent = self.agent_with_admin(inbox.url)
+        for i in range(200):
+            with open(self.logs / "app.log", "a", encoding="utf-8") as out:
+                out.write(f"generation {i}\n")
+            os.rename(self.logs / "app.log", self.logs / f"app.log.{i}")
+            if i % 40 == 0:
+                time.sleep(0.05)  # the first of a burst meets an agent that sleeps
+        wait_until(lambda: len(inbox.lines()) >= 200, "every generation is read")
+        self.assertEqual(self.total(agent, "sluice_files_vanished_unread_total"), 0)
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), sorted(f"generation {i}" for i in range(200)))
+
+    def test_dsc_7_what_is_replaced_before_it_could_be_opened_is_counted(self):
+        inbox = self.inbox()
+        agent = self.agent_with_admin(inbox.url)
+        for i in range(300):
+            (self.logs / "new.tmp").write_text(f"content {i}\n")
+            os.rename(self.logs / "new.tmp", self.logs / "a.log")
+            if i % 10 == 0:
+                time.sleep(0.01)
+        unread = lambda: self.total(agent, "sluice_files_vanished_unread_total")
+        wait_until(lambda: len(inbox.lines()) + unread() >= 300, "each is read or counted")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        lines = inbox.lines()
+        print(f"{len(lines)} of 300 were captured")
+        self.assertEqual(len(lines), len(set(lines)), "none twice")
+        self.assertIn("content 299", lines, "the last one stays")
+        self.assertGreater(len(lines), 30)
 
     def test_ROT_11_rotations_that_no_pattern_follows(self):
         # Faster than anybody looks: most files are rotated before they were seen. None is deleted:

@@ -24,10 +24,13 @@ std::vector<PathRules> one(const std::vector<std::string>& paths) {
 }
 
 std::string text_of(const CatalogueEvent& event) {
-  static const char* const names[] = {"appeared",   "moved",     "gone",
-                                      "written",    "vanished",  "special",
-                                      "unreadable", "unwatched", "dir unreadable"};
-  return std::string(names[static_cast<size_t>(event.kind)]) + " " + event.path;
+  static const char* const names[] = {"appeared",  "moved",         "gone",    "written",
+                                      "passed",    "vanished",      "special", "unreadable",
+                                      "unwatched", "dir unreadable"};
+  const std::string more = event.kind == Kind::kPassed ? " " + event.found_at
+                           : event.files > 1           ? " x" + std::to_string(event.files)
+                                                       : "";
+  return std::string(names[static_cast<size_t>(event.kind)]) + " " + event.path + more;
 }
 
 class CatalogueTest : public testing::Test {
@@ -327,11 +330,139 @@ TEST_F(CatalogueTest, DSC_7_WhatVanishesUnseenIsToldApartFromWhatIsRenamedAway) 
   disk_.rename("/l/moved.log", "/l/moved.1");
   disk_.append("/l/other", "1\n");
   disk_.unlink("/l/other");
-  EXPECT_EQ(notice(), Texts{"vanished /l/short.log"});
+  EXPECT_EQ(notice(), (Texts{"passed /l/moved.log /l/moved.1", "vanished /l/short.log"}));
   disk_.append("/l/seen.log", "1\n");
   EXPECT_EQ(notice(), (Texts{"appeared /l/seen.log", "written /l/seen.log"}));
   disk_.unlink("/l/seen.log");
   EXPECT_EQ(notice(), Texts{"gone /l/seen.log"});
+}
+
+TEST_F(CatalogueTest, ROT_26_WhatIsRotatedBeforeTheLookIsToldWithItsPresentName) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  for (int i = 3; i > 0; --i) {  // shifted, as logrotate does
+    if (disk_.exists("/l/a.log.2")) disk_.rename("/l/a.log.2", "/l/a.log.3");
+    if (disk_.exists("/l/a.log.1")) disk_.rename("/l/a.log.1", "/l/a.log.2");
+    disk_.append("/l/a.log", "1\n");
+    disk_.rename("/l/a.log", "/l/a.log.1");
+  }
+  const Texts all = {"passed /l/a.log /l/a.log.1", "passed /l/a.log /l/a.log.2",
+                     "passed /l/a.log /l/a.log.3"};
+  EXPECT_EQ(notice(), all);
+  EXPECT_EQ(notice(), Texts{});
+}
+
+TEST_F(CatalogueTest, ROT_26_ALookBetweenMakingAndRenamingIsNoReasonToForgetTheFile) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.append("/l/a.log", "1\n");
+  disk_.on_stat = [&](const std::string& path) {
+    if (path == "/l/a.log" && disk_.exists(path)) disk_.rename(path, "/l/a.log.1");
+  };
+  EXPECT_EQ(notice(), Texts{}) << "nothing is there, and the hint of where it went is under way";
+  disk_.on_stat = nullptr;
+  disk_.rename("/l/a.log.1", "/l/a.log.2");
+  EXPECT_EQ(notice(), Texts{"passed /l/a.log /l/a.log.2"});
+}
+
+TEST_F(CatalogueTest, ROT_26_ALookThatWasFasterThanTheHintsForgetsNobody) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.append("/l/a.log", "1\n");
+  disk_.on_stat = [&](const std::string& path) {  // the look finds the second one
+    if (path != "/l/a.log" || disk_.exists("/l/a.log.1")) return;
+    disk_.rename(path, "/l/a.log.1");
+    disk_.append(path, "2\n");
+  };
+  EXPECT_EQ(notice(), (Texts{"appeared /l/a.log", "written /l/a.log"}));
+  disk_.on_stat = nullptr;
+  EXPECT_EQ(notice(), (Texts{"passed /l/a.log /l/a.log.1", "written /l/a.log"}));
+  EXPECT_EQ(notice(), Texts{});
+}
+
+TEST_F(CatalogueTest, DSC_7_WhatIsReplacedUnseenIsCounted) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  const auto replace = [&] {
+    disk_.append("/l/new", "1\n");
+    disk_.rename("/l/new", "/l/a.log");
+  };
+  replace();
+  EXPECT_EQ(notice(), Texts{"appeared /l/a.log"});
+  replace();
+  EXPECT_EQ(notice(), Texts{"moved /l/a.log"}) << "the one before it was seen";
+  for (int i = 0; i < 4; ++i) replace();
+  EXPECT_EQ(notice(), (Texts{"moved /l/a.log", "vanished /l/a.log x3"}));
+  disk_.unlink("/l/a.log");
+  EXPECT_EQ(notice(), Texts{"gone /l/a.log"});
+}
+
+TEST_F(CatalogueTest, DSC_7_ALookThatWasFasterThanTheHintsHidesNobody) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.append("/l/a.log", "1\n");
+  int times = 2;
+  disk_.on_stat = [&](const std::string& path) {
+    if (path != "/l/a.log" || --times < 0) return;
+    disk_.unlink(path);  // two are gone, and the look finds the third
+    disk_.append(path, "2\n");
+  };
+  std::vector<std::string> told = notice();
+  disk_.on_stat = nullptr;
+  int64_t vanished = 0;
+  for (int i = 0; i < 3; ++i) {
+    for (const CatalogueEvent& event : events_) vanished += event.files;
+    notice();
+  }
+  // The first look is not repeated, so only one of the two was exchanged before it.
+  EXPECT_EQ(vanished, 2 - times);
+}
+
+TEST_F(CatalogueTest, DSC_7_WhatAComparisonFoundIsNotCountedWhenItsHintsCome) {
+  disk_.make_directories("/l");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.append("/l/a.log", "1\n");
+  EXPECT_EQ(reconcile(), Texts{"appeared /l/a.log"});
+  disk_.unlink("/l/a.log");
+  EXPECT_EQ(reconcile(), Texts{"gone /l/a.log"});
+  EXPECT_EQ(notice(), Texts{}) << "made and deleted, as hints have it";
+  disk_.append("/l/a.log", "1\n");
+  EXPECT_EQ(notice(), (Texts{"appeared /l/a.log", "written /l/a.log"}));
+  disk_.append("/l/new", "1\n");
+  disk_.rename("/l/new", "/l/a.log");
+  EXPECT_EQ(reconcile(), Texts{"moved /l/a.log"});
+  EXPECT_EQ(notice(), Texts{});
+}
+
+TEST_F(CatalogueTest, DSC_7_ALinkThatIsMadeAnewLosesNoFile) {
+  disk_.make_directories("/l");
+  disk_.append("/l/target", "1\n");
+  disk_.symlink("/l/target", "/l/a.log");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  disk_.symlink("/l/target", "/l/new");
+  disk_.rename("/l/new", "/l/a.log");
+  EXPECT_EQ(notice(), Texts{});
+}
+
+TEST_F(CatalogueTest, ARotationThatWasSeenCostsNoFurtherLook) {
+  disk_.make_directories("/l");
+  disk_.append("/l/a.log", "1\n");
+  follow(one({"/l/*.log"}));
+  reconcile();
+  notice();
+  const int64_t before = disk_.stats;
+  disk_.rename("/l/a.log", "/l/a.log.1");
+  disk_.append("/l/a.log", "2\n");
+  for (int i = 0; i < 10; ++i) disk_.append("/l/a.log", "3\n");
+  EXPECT_EQ(notice(), (Texts{"moved /l/a.log", "written /l/a.log"}));
+  EXPECT_EQ(disk_.stats, before + 1) << "one for the name that changed";
 }
 
 TEST_F(CatalogueTest, NamesThatNobodyWantsCostNoLook) {

@@ -39,7 +39,7 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     NodePtr node = find(path);
     if (node == nullptr) {
       node = make_node(FileKind::kRegular);
-      insert(path, node);
+      insert(path, node, Step::kMade);
     }
     write(*node, text);
     hint(path, true);
@@ -60,23 +60,29 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
   void truncate(const std::string& path) { overwrite(path, ""); }
   void rename(const std::string& from, const std::string& to) {
     const NodePtr node = find(from, false);
-    erase(from);
+    const bool steps = node->kind != FileKind::kDirectory;
+    ++renames_;
+    erase(from, steps ? Step::kLeft : Step::kSomehow);
     if (find(to, false) != nullptr) erase(to);
-    insert(to, node);
+    insert(to, node, steps ? Step::kCame : Step::kSomehow);
   }
   void unlink(const std::string& path) {
     const NodePtr node = find(path, false);
-    erase(path, true);
+    erase(path, node->kind == FileKind::kDirectory ? Step::kSomehow : Step::kDeleted);
     if (node->kind == FileKind::kDirectory) directory_vanished(path);
   }
-  void link(const std::string& path, const std::string& other) { insert(other, find(path)); }
+  void link(const std::string& path, const std::string& other) {
+    insert(other, find(path), Step::kMade);
+  }
   void symlink(const std::string& target, const std::string& path) {
     const NodePtr node = make_node(FileKind::kSymlink);
     node->content = target;
     if (find(path, false) != nullptr) erase(path);
-    insert(path, node);
+    insert(path, node, Step::kMade);
   }
-  void make_fifo(const std::string& path) { insert(path, make_node(FileKind::kOther)); }
+  void make_fifo(const std::string& path) {
+    insert(path, make_node(FileKind::kOther), Step::kMade);
+  }
   void refuse(const std::string& path, int sys_errno) { find(path)->refused = sys_errno; }
   // The node and everything in it show another device number.
   void remount(uint64_t device) { device_ = device; }
@@ -176,6 +182,7 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     std::map<std::string, std::shared_ptr<Node>> children;
   };
   using NodePtr = std::shared_ptr<Node>;
+  using Step = DirectoryChange::Step;
 
   NodePtr make_node(FileKind kind) {
     const NodePtr node = std::make_shared<Node>();
@@ -232,32 +239,32 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
     const size_t slash = path.rfind('/');
     return {slash == 0 ? "/" : path.substr(0, slash), path.substr(slash + 1)};
   }
-  void insert(const std::string& path, const NodePtr& node) {
+  void insert(const std::string& path, const NodePtr& node, Step step = Step::kSomehow) {
     const auto [directory, name] = split(path);
     find(directory)->children[name] = node;
     ++node->links;
-    hint(path, false);
+    hint(path, false, step);
   }
-  void erase(const std::string& path, bool deleted = false) {
+  void erase(const std::string& path, Step step = Step::kSomehow) {
     const auto [directory, name] = split(path);
     const NodePtr parent = find(directory);
     --parent->children.at(name)->links;
     parent->children.erase(name);
-    hint(path, false, deleted);
+    hint(path, false, step);
   }
-  void hint(const std::string& path, bool content, bool deleted = false) {
+  void hint(const std::string& path, bool content, Step step = Step::kSomehow) {
     if (lose_hints) return;
     const auto [directory, name] = split(path);
     const NodePtr parent = find(directory);
     // A watch follows the directory, not its name.
     for (const auto& [watched, inode] : watched_) {
       if (parent != nullptr && parent->inode == inode)
-        hints_.push_back({watched, name, content, deleted});
+        hints_.push_back({watched, name, content, step, renames_});
     }
   }
   void directory_vanished(const std::string& path) {
     if (!lose_hints && !quiet_directories && watched_.contains(path))
-      hints_.push_back({path, "", false, false});
+      hints_.push_back({path, "", false, Step::kSomehow, 0});
   }
 
   NodePtr root_;
@@ -265,6 +272,7 @@ class MemoryDisk final : public Disk, public DirectoryFeed {
   std::map<int, NodePtr> open_;
   std::map<std::string, uint64_t> watched_;
   std::vector<DirectoryChange> hints_;
+  uint32_t renames_ = 0;
   uint64_t device_ = 1;
   uint64_t last_inode_ = 0;
   int64_t ticks_ = 0;

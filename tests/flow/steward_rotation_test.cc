@@ -48,6 +48,63 @@ TEST_F(StewardRotationTest, ARotatedNameThatMatchesTooIsTheSameFile) {
   EXPECT_EQ(stand().lines.size(), 1U);
 }
 
+TEST_F(StewardRotationTest, ROT_26_WhatPassedThroughANameUnseenIsReadAsThatName) {
+  agent();
+  disk_.append("/l/a.log.9", "old\n");  // rotated before the agent came: none of ours
+  stand().start();
+  stand().run(100_ms);
+  LineList written;
+  for (int i = 0; i < 5; ++i) {
+    written.push_back(std::to_string(i) + "\n");
+    disk_.append("/l/a.log", written.back());
+    disk_.rename("/l/a.log", "/l/a.log." + std::to_string(i));
+  }
+  stand().run(1_s);
+  LineList all = lines();
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, written);
+  EXPECT_EQ(stand().metrics().files_rotated.get(), 5);
+  EXPECT_EQ(stand().metrics().vanished_unread.get(), 0);
+  stand().run(300_s);
+  EXPECT_EQ(lines().size(), written.size());
+  EXPECT_EQ(disk_.open_files(), 0U);
+}
+
+TEST_F(StewardRotationTest, ROT_26_TheSameWithoutADescriptorThatIsFree) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.open_files_max = 1;
+  agent(std::move(settings));
+  disk_.append("/l/quiet.log", "quiet\n");
+  stand().start();
+  disk_.append("/l/waits.log", "waits\n");
+  stand().run(20_ms);
+  disk_.rename("/l/waits.log", "/l/waits.log.1");  // it was seen, but not opened
+  LineList written;
+  for (int i = 0; i < 3; ++i) {
+    written.push_back(std::to_string(i) + "\n");
+    disk_.append("/l/a.log", written.back());
+    disk_.rename("/l/a.log", "/l/a.log." + std::to_string(i));
+  }
+  stand().run(120_s);
+  LineList all = lines("/l/a.log");
+  std::sort(all.begin(), all.end());
+  EXPECT_EQ(all, written);
+  EXPECT_EQ(lines("/l/waits.log"), LineList{"waits\n"});
+  EXPECT_EQ(lines("/l/quiet.log"), LineList{"quiet\n"});
+}
+
+TEST_F(StewardRotationTest, DSC_7_WhatWasReplacedUnseenIsCountedAndNamedOnce) {
+  agent();
+  stand().start();
+  for (int i = 0; i < 4; ++i) {
+    disk_.append("/l/new", std::to_string(i) + "\n");
+    disk_.rename("/l/new", "/l/a.log");
+  }
+  stand().run(1_s);
+  EXPECT_EQ(lines(), LineList{"3\n"});
+  EXPECT_EQ(stand().metrics().vanished_unread.get(), 3);
+}
+
 // Its writer went on before the new name was known, and the word of that came first or not at all.
 TEST_F(StewardRotationTest, WhatWasWrittenBeforeTheNewNameWasKnownIsReadWhenItAppears) {
   StewardSettings settings = settings_for(source({"/l/*.log*"}));

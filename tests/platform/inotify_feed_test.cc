@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -26,16 +27,21 @@ class InotifyFeedTest : public testing::Test {
     ASSERT_TRUE(feed_->watch(scratch_.path()).ok());
   }
 
-  // "name" for a change of names, "name!" for a deletion, "name+" for content; sorted. inotify
-  // reports before the call that caused it returns, so there is nothing to wait for.
-  std::vector<std::string> changes(const std::string& of = "") {
-    std::vector<DirectoryChange> found;
-    EXPECT_FALSE(feed_->poll(found));
+  // "name" and a mark: + written to, * made, < left, > came, ! deleted, nothing: something else.
+  // inotify reports before the call that caused it returns, so there is nothing to wait for.
+  std::vector<std::string> steps(const std::string& of = "") {
+    found_.clear();
+    EXPECT_FALSE(feed_->poll(found_));
     std::vector<std::string> names;
-    for (const DirectoryChange& each : found) {
-      if (of.empty() || each.directory == of)
-        names.push_back(each.name + (each.content ? "+" : each.deleted ? "!" : ""));
+    for (const DirectoryChange& each : found_) {
+      static constexpr std::array marks = {"", "*", "<", ">", "!"};
+      const char* mark = each.content ? "+" : marks[static_cast<size_t>(each.step)];
+      if (of.empty() || each.directory == of) names.push_back(each.name + mark);
     }
+    return names;
+  }
+  std::vector<std::string> changes(const std::string& of = "") {
+    auto names = steps(of);
     std::sort(names.begin(), names.end());
     return names;
   }
@@ -43,6 +49,7 @@ class InotifyFeedTest : public testing::Test {
   using Names = std::vector<std::string>;
   ScratchDirectory scratch_;
   std::unique_ptr<InotifyFeed> feed_;
+  std::vector<DirectoryChange> found_;  // by the last poll
 };
 
 TEST_F(InotifyFeedTest, NothingHappenedIsNoChange) {
@@ -51,25 +58,31 @@ TEST_F(InotifyFeedTest, NothingHappenedIsNoChange) {
 
 TEST_F(InotifyFeedTest, TellsCreationAndContentApart) {
   scratch_.append("log", "x");
-  EXPECT_EQ(changes(), (Names{"log", "log+"}));
+  EXPECT_EQ(changes(), (Names{"log*", "log+"}));
   scratch_.append("log", "y");
   EXPECT_EQ(changes(), Names{"log+"});
 }
 
-TEST_F(InotifyFeedTest, DSC_7_TellsADeletionFromANameThatAnotherFileWasMovedTo) {
-  scratch_.append("short", "x");
-  ASSERT_EQ(::unlink(scratch_.path("short").c_str()), 0);
-  EXPECT_EQ(changes(), (Names{"short", "short!", "short+"}));
-  scratch_.append("log", "x");
-  changes();
-  ASSERT_EQ(::rename(scratch_.path("log").c_str(), scratch_.path("log.1").c_str()), 0);
-  ASSERT_EQ(::unlink(scratch_.path("log.1").c_str()), 0);
-  EXPECT_EQ(changes(), (Names{"log", "log.1"})) << "it was seen under its older name";
+TEST_F(InotifyFeedTest, DSC_7_TellsEveryStepOfANameInTheOrderInWhichItWasTaken) {
+  const auto path = [&](const char* name) { return scratch_.path(name); };
+  for (int i = 0; i < 2; ++i) {
+    scratch_.append("log", "x");
+    std::filesystem::rename(path("log"), path("log.1"));
+  }
+  ASSERT_EQ(::unlink(path("log.1").c_str()), 0);
+  EXPECT_EQ(steps(), (Names{"log*", "log+", "log<", "log.1>", "log*", "log<", "log.1>", "log.1!"}));
+  ASSERT_EQ(found_.size(), 8U);
+  EXPECT_EQ(found_[2].rename, found_[3].rename);
+  EXPECT_EQ(found_[5].rename, found_[6].rename);
+  EXPECT_NE(found_[2].rename, found_[5].rename);
+  EXPECT_NE(found_[2].rename, 0U);
+  std::filesystem::create_directory(path("log"));
+  EXPECT_EQ(steps(), Names{"log"}) << "a directory is no file on its way";
 }
 
 TEST_F(InotifyFeedTest, AThousandWritesAreOneChange) {
   for (int i = 0; i < 1000; ++i) scratch_.append(i % 2 == 0 ? "a" : "b", "x");
-  EXPECT_EQ(changes(), (Names{"a", "a+", "b", "b+"}));
+  EXPECT_EQ(changes(), (Names{"a*", "a+", "b*", "b+"}));
   EXPECT_EQ(changes(), Names{});
 }
 
@@ -77,7 +90,7 @@ TEST_F(InotifyFeedTest, ARenameTellsBothNames) {
   scratch_.append("log", "x");
   (void)changes();
   std::filesystem::rename(scratch_.path("log"), scratch_.path("log.1"));
-  EXPECT_EQ(changes(), (Names{"log", "log.1"}));
+  EXPECT_EQ(changes(), (Names{"log.1>", "log<"}));
   ::unlink(scratch_.path("log.1").c_str());
   EXPECT_EQ(changes(), Names{"log.1!"});
 }
@@ -111,7 +124,7 @@ TEST_F(InotifyFeedTest, ItsDescriptorIsReadableWhenThereIsSomething) {
 TEST_F(InotifyFeedTest, WatchingTwiceTellsOnce) {
   ASSERT_TRUE(feed_->watch(scratch_.path()).ok());
   scratch_.append("log", "x");
-  EXPECT_EQ(changes(), (Names{"log", "log+"}));
+  EXPECT_EQ(changes(), (Names{"log*", "log+"}));
 }
 
 TEST_F(InotifyFeedTest, AnUnwatchedDirectoryIsSilentAtOnce) {
@@ -163,7 +176,7 @@ TEST_F(InotifyFeedTest, ADirectoryThatIsDeletedTellsItselfAndCanBeWatchedAgain) 
   std::filesystem::create_directory(sub);
   ASSERT_TRUE(feed_->watch(sub).ok());
   scratch_.append("sub/log", "x");
-  EXPECT_EQ(changes(sub), (Names{"log", "log+"}));
+  EXPECT_EQ(changes(sub), (Names{"log*", "log+"}));
 }
 
 TEST_F(InotifyFeedTest, ADirectoryThatIsMovedAwayIsNotFollowed) {
@@ -177,7 +190,7 @@ TEST_F(InotifyFeedTest, ADirectoryThatIsMovedAwayIsNotFollowed) {
   std::filesystem::create_directory(sub);
   ASSERT_TRUE(feed_->watch(sub).ok());
   scratch_.append("sub/log", "x");
-  EXPECT_EQ(changes(sub), (Names{"log", "log+"}));
+  EXPECT_EQ(changes(sub), (Names{"log*", "log+"}));
 }
 
 TEST_F(InotifyFeedTest, ANameThatRefersToANewDirectoryIsWatchedThere) {

@@ -22,7 +22,7 @@ Inode* SimDisk::create(const std::string& path) {
   begin_life(inode);
   names_[path] = &inode;
   if (names_changed) names_changed(inode);
-  hint(path, false);
+  hint(path, false, SimFeed::Step::kMade);
   return &inode;
 }
 
@@ -95,8 +95,9 @@ void SimDisk::rename(const std::string& from, const std::string& to) {
     if (names_changed) names_changed(*replaced);
     free_if_unused(*replaced);
   }
-  hint(from, false);
-  hint(to, false);
+  ++renames_;
+  hint(from, false, SimFeed::Step::kLeft);
+  hint(to, false, SimFeed::Step::kCame);
 }
 
 void SimDisk::unlink(const std::string& path) {
@@ -107,7 +108,7 @@ void SimDisk::unlink(const std::string& path) {
   inode.unlinked_step = witness_.step;
   if (names_changed) names_changed(inode);
   free_if_unused(inode);
-  hint(path, false);
+  hint(path, false, SimFeed::Step::kDeleted);
 }
 
 void SimDisk::link(const std::string& path, const std::string& more) {
@@ -115,7 +116,7 @@ void SimDisk::link(const std::string& path, const std::string& more) {
   SLUICE_CHECK(names_.try_emplace(more, &inode).second, "a link is made where nothing is");
   ++inode.links;
   if (names_changed) names_changed(inode);
-  hint(more, false);
+  hint(more, false, SimFeed::Step::kMade);
 }
 
 void SimDisk::let_go(Inode& inode) {
@@ -286,8 +287,8 @@ void SimDisk::begin_life(Inode& inode, std::string_view content) {
   inode.lives.push_back(&life);
 }
 
-void SimDisk::hint(const std::string& path, bool content) {
-  feed_.hint(directory_of(path), name_of_path(path), content);
+void SimDisk::hint(const std::string& path, bool content, SimFeed::Step step) {
+  feed_.hint(directory_of(path), name_of_path(path), content, step, renames_);
 }
 
 // Coarse, as kernels are: several changes within one tick of 4 ms leave the same time behind.

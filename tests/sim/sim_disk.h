@@ -99,7 +99,7 @@ class SimDisk final : public Disk {
   uint64_t free_number();
   void free_if_unused(Inode& inode);
   void begin_life(Inode& inode, std::string_view content = {});
-  void hint(const std::string& path, bool content);
+  void hint(const std::string& path, bool content, SimFeed::Step step = SimFeed::Step::kSomehow);
   void touch(Inode& inode);
 
   const Plan& plan_;
@@ -116,6 +116,7 @@ class SimDisk final : public Disk {
   std::vector<uint64_t> free_numbers_;
   uint64_t last_number_ = 100;
   int64_t last_tick_ = 0;
+  uint32_t renames_ = 0;
 };
 
 }  // namespace sluice::sim

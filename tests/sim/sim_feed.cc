@@ -5,7 +5,8 @@
 
 namespace sluice::sim {
 
-void SimFeed::hint(const std::string& directory, const std::string& name, bool content) {
+void SimFeed::hint(const std::string& directory, const std::string& name, bool content, Step step,
+                   uint32_t rename) {
   if (!watched_.contains(directory)) return;
   if (faults && dice_.chance(plan_.lost_hint)) {
     witness_.saw(Rare::kHintLost);
@@ -22,7 +23,7 @@ void SimFeed::hint(const std::string& directory, const std::string& name, bool c
   };
   if (content && std::any_of(underway_.begin(), underway_.end(), same)) return;
   const Duration delay = faults ? dice_.between(Duration(0), plan_.hint_delay_max) : Duration(0);
-  underway_.push_back({{directory, name, content, false}, witness_.now + delay});
+  underway_.push_back({{directory, name, content, step, rename}, witness_.now + delay});
 }
 
 void SimFeed::directory_gone(const std::string& directory) {

@@ -24,7 +24,9 @@ class SimFeed final : public DirectoryFeed {
   SimFeed(const Plan& plan, Witness& witness, Dice dice)
       : plan_(plan), witness_(witness), dice_(dice) {}
 
-  void hint(const std::string& directory, const std::string& name, bool content);
+  using Step = DirectoryChange::Step;
+  void hint(const std::string& directory, const std::string& name, bool content,
+            Step step = Step::kSomehow, uint32_t rename = 0);
   // A directory went away or moved: its watch tells so and ends.
   void directory_gone(const std::string& directory);
   void forget_all();

@@ -63,6 +63,7 @@ void Catalogue::notice(const std::vector<DirectoryChange>& changes, Events& even
     look_at_hint(change, events);
   }
   look_at_doubtful(events);
+  end_batch(events);
 }
 
 void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
@@ -78,7 +79,7 @@ void Catalogue::look_at_hint(const DirectoryChange& change, Events& events) {
       event.before = name->second.key;
       events.push_back(std::move(event));
     } else {
-      look_at_name(change, events);
+      take_step(change, directory, sight_of(change, directory, events));
     }
     return;
   }
@@ -92,7 +93,11 @@ void Catalogue::look_at_target(const DirectoryChange& change, Events& events) {
     const std::string directory = parent_of(link);
     if (!directories_.contains(directory)) continue;
     const std::string name = link.substr(link.rfind('/') + 1);
-    look_at_hint({directory, name, change.content, false}, events);
+    DirectoryChange at_link;
+    at_link.directory = directory;
+    at_link.name = name;
+    at_link.content = change.content;
+    look_at_hint(at_link, events);
   }
 }
 
@@ -215,21 +220,22 @@ void Catalogue::look_at_file(const std::string& path, const std::string& name,
   event.kind = known.regular ? Kind::kMoved : Kind::kAppeared;
   event.path = path;
   event.before = known.key;
+  event.before_birth_ns = known.birth_ns;
   event.stat = *stat;
   event.sources = std::move(sources);
   events.push_back(std::move(event));
   if (!known.regular) ++names_;
   known.key = key;
   known.birth_ns = stat->birth_ns;
+  known.found = generation_;
   known.regular = true;
 }
 
-void Catalogue::look_at_name(const DirectoryChange& change, Events& events) {
-  const auto& [directory_path, name, content, deleted] = change;
+void Catalogue::look_at_name(const std::string& directory_path, const std::string& name,
+                             Events& events) {
   const std::string path = join(directory_path, name);
   std::vector<SourceId> sources = wanted_by(path);
   const bool leads_on = descends(path, false);
-  if (sources.empty() && !leads_on) return;  // most names that rotation makes: not ours
   const auto stat = disk_.stat(path);
   if (stat.ok() && stat->kind == FileKind::kDirectory && leads_on)
     return look_at_new_directory(directory_path, name, events);
@@ -238,10 +244,7 @@ void Catalogue::look_at_name(const DirectoryChange& change, Events& events) {
   if (!sources.empty() && stat.ok() && is_link(directory_path, name)) find_target(path);
   if (!sources.empty()) look_at_file(path, name, sources, stat, directory, events);
   const auto known = directory.names.find(name);
-  const bool unseen = known == directory.names.end();
-  if (unseen && deleted && !sources.empty() && !stat.ok() && is_gone(stat.error()))
-    events.push_back(trouble(Kind::kVanished, path, 0));
-  if (unseen || known->second.seen == generation_) return;
+  if (known == directory.names.end() || known->second.seen == generation_) return;
   if (stat.ok() || !is_gone(stat.error())) return;
   if (known->second.regular) forget_name(path, known->second, events);
   directory.names.erase(known);
@@ -343,7 +346,9 @@ void Catalogue::forget_name(const std::string& path, const Name& name, Events& e
   event.kind = Kind::kGone;
   event.path = path;
   event.before = name.key;
+  event.before_birth_ns = name.birth_ns;
   events.push_back(std::move(event));
+  remember(path, name);
 }
 
 std::vector<SourceId> Catalogue::wanted_by(const std::string& path) const {

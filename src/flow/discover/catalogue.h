@@ -2,7 +2,9 @@
 // catalogue.h — which names exist in which directories, and which file each name refers to now.
 //
 // In:      the patterns of the sources; a look at the disk (reconcile) or hints from the feed.
-// Out:     events: a name appeared, moved to another file, went away; a file was written to.
+// Out:     events: a name appeared, moved to another file, went away; a file was written to, or
+// came
+//          and went under a name while nobody looked.
 // Owns:    the list of watched directories, of matching names, and where those that are links lead.
 //          Borrows Disk and DirectoryFeed.
 // Thread:  the steward's. No clock: who calls decides when.
@@ -26,6 +28,7 @@
 #include "flow/discover/glob.h"
 #include "flow/discover/identity.h"
 #include "flow/discover/link_targets.h"
+#include "flow/discover/passages.h"
 #include "sluice/disk.h"
 #include "sluice/ids.h"
 
@@ -37,7 +40,8 @@ struct CatalogueEvent {
     kMoved,                // `path` referred to `before`, and now to the file of `stat`
     kGone,                 // `path` referred to `before`
     kWritten,              // somebody wrote to the file `before`, known as `path`
-    kVanished,             // `path` was deleted before anybody saw what it refers to
+    kPassed,               // the file of `stat`, now `found_at`, was `path`; no look saw it there
+    kVanished,             // `files` files that were `path` are gone, and no look saw them
     kNotRegular,           // `path` matches but is a FIFO, a socket, a device; said once
     kUnreadable,           // `path` cannot be examined (sys_errno); said once until it can
     kDirectoryUnwatched,   // `path` is polled: the limit of watches is reached; said once
@@ -49,6 +53,9 @@ struct CatalogueEvent {
   FileStat stat;
   std::vector<SourceId> sources;  // kAppeared, kMoved: those whose patterns want the path
   int32_t sys_errno = 0;
+  int64_t before_birth_ns = 0;  // of `before`
+  std::string found_at{};
+  int64_t files = 0;
 };
 
 class Catalogue {
@@ -90,8 +97,22 @@ class Catalogue {
   struct Name {
     FileKey key;
     int64_t birth_ns = 0;
-    uint64_t seen = 0;     // generation of the last look that found it
-    bool regular = false;  // false: said that it is none, or that it cannot be examined
+    uint64_t seen = 0;       // generation of the last look that found it
+    uint64_t found = 0;      // the first look that found this file behind it
+    uint64_t announced = 0;  // the last batch of hints that said that it was given to a file
+    bool regular = false;    // false: said that it is none, or that it cannot be examined
+  };
+  // What a look found behind a name that is gone since.
+  struct Ghost {
+    FileKey key;
+    uint64_t place = 0;
+    uint64_t generation = 0;
+  };
+  struct Tally {
+    int64_t gone = 0;
+    bool found = false;  // what the last look before this batch found is still there
+    bool doubtful = false;
+    const Passages::Sight* sight = nullptr;
   };
   struct Directory {
     FileKey key;
@@ -115,8 +136,16 @@ class Catalogue {
   void look_again(const std::string& path, Events& events);
   void look_at_doubtful(Events& events);
   void look_at_target(const DirectoryChange& change, Events& events);
-  void look_at_name(const DirectoryChange& change, Events& events);
+  void look_at_name(const std::string& directory, const std::string& name, Events& events);
   void look_at_new_directory(const std::string& directory, const std::string& name, Events& events);
+  // catalogue_passages.cc: files that no look saw.
+  Passages::Sight& sight_of(const DirectoryChange& change, Directory& directory, Events& events);
+  void take_step(const DirectoryChange& change, Directory& directory, Passages::Sight& sight);
+  void end_batch(Events& events);
+  void settle_passages(Events& events);
+  void find_traveller(Passages::Traveller& traveller, Tally& tally, Events& events);
+  bool is_as_before(const std::string& path, const Passages::Sight& sight);
+  void remember(const std::string& path, const Name& name);
   void watch(const std::string& path, Directory& directory, Events& events);
   void unwatch(const std::string& path, Directory& directory);
   bool is_link(const std::string& directory, const std::string& name) const;
@@ -138,7 +167,11 @@ class Catalogue {
   LinkTargets targets_;
   std::set<std::string> doubtful_;       // may have vanished without a word
   std::vector<DirectoryEntry> entries_;  // of the directory under the eye; kept for its memory
+  Passages passages_;
+  std::unordered_map<uint64_t, Passages::Sight> sights_;  // in this batch, by directory and name
+  std::unordered_map<std::string, Ghost> ghosts_;         // since the last batch
   uint64_t generation_ = 0;
+  uint64_t noticed_ = 0;  // the last one that was a batch of hints
   size_t names_ = 0;
 };
 
