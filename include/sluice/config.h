@@ -60,7 +60,9 @@ enum class StartFrom : uint8_t { kBeginning, kEnd };
 enum class CarriageReturn : uint8_t { kKeep, kStrip };
 enum class Framing : uint8_t { kJson, kNdjson };
 enum class Overflow : uint8_t { kBlock, kDropOldest };
-enum class SpoolMode : uint8_t { kOff, kAll };
+// What goes to the spool when a destination does not take it: nothing, what was read of files that
+// were rotated or deleted, or everything.
+enum class SpoolMode : uint8_t { kOff, kAtRisk, kAll };
 enum class Compression : uint8_t { kNone, kGzip, kZstd };
 enum class DeliveryOrder : uint8_t { kParallel, kFile };
 enum class EndpointBalance : uint8_t { kFailover, kSpread };
@@ -248,7 +250,7 @@ struct DestinationConfig {
 
   // Whether lines that the destination does not take go to disk, compressed: kOff leaves them in
   // their files, kAll keeps a copy of all that wait, so that files may be deleted.
-  SpoolMode spool = SpoolMode::kOff;
+  SpoolMode spool = SpoolMode::kAtRisk;
 
   // Most bytes of the spool. Raising it outlasts longer outages.
   Bytes spool_max = Bytes(1 << 30);

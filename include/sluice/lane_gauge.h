@@ -29,6 +29,12 @@ struct alignas(64) LaneGauge {
   // The most bytes of a body before compression that the destination takes, as learnt from its
   // answers; 0: nothing is known. Shards seal earlier, the lane cuts what is sealed already.
   std::atomic<int64_t> body_bytes_max{0};
+  // Files that were rotated or deleted, and have text that no shard has read. Written by shards.
+  std::atomic<int64_t> at_risk{0};
+  // Grows with each file that is rotated or deleted, when its lines so far are on their way.
+  std::atomic<int64_t> rotations{0};
+  // The destination takes nothing, so only what is at risk is read for it. Written by the lane.
+  std::atomic<bool> only_at_risk{false};
   // Constant after construction:
   int64_t bytes_max = 0;
   int64_t lines_max = 0;       // 0: no bound but memory

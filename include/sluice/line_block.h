@@ -49,6 +49,7 @@ struct TailOrigin {
   bool ordered = false;  // blocks stay on their shard, one parcel in flight (order: file)
 
   mutable std::atomic<int32_t> blocks_out{0};  // blocks that refer to it, on whatever shard
+  mutable std::atomic<bool> at_risk{false};    // the file was rotated or deleted
 };
 
 struct LineBlock {

@@ -77,6 +77,7 @@ struct alignas(64) LaneMetrics {
   Counter spool_dropped_lines;  // by spool-full: drop-oldest
   Counter spool_bytes;          // gauge: of its segments
   Counter spool_lines;          // gauge: in it and not delivered
+  Counter at_risk_files;        // gauge: rotated or deleted, and not read to the end
   Counter splits;               // bodies that were answered 413 and are sent in smaller parts
   Counter dissections;  // bodies that were answered 400 or 422 and are searched for the bad record
   Counter cuts;         // parts that were made of bodies

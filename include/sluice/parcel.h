@@ -56,6 +56,7 @@ struct Parcel {
   MonoTime sealed_at;
   MonoTime oldest_read_at;
   bool ordered = false;
+  bool at_risk = false;  // it holds lines of a file that was rotated or deleted
 
   // The lane's.
   std::vector<Span> dead;  // of its spans, what is in the dead letters; one per record

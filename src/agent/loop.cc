@@ -93,7 +93,7 @@ std::string Loop::make() {
 std::string Loop::open_spool(const LaneSpec& lane, Post& post) {
   auto files = std::make_unique<SpoolFiles>(lane.spool_directory, lane.settings.name);
   const auto present = files->list();
-  if (present && present->empty() && !lane.settings.spools) return {};
+  if (present && present->empty() && lane.settings.spool == SpoolMode::kOff) return {};
   post.spool = std::make_unique<SpoolDesk>(lane.spool, std::move(files), *plan_.clock, *lane.waker);
   const Result<void> opened = post.spool->open();
   if (opened) return {};

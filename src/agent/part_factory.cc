@@ -104,7 +104,9 @@ LaneSpec PartFactory::lane(DestinationId id) const {
   spec.spool_directory = config_->state_dir + "/" + std::string(kSpoolDirectory);
   spec.spool.bytes_max = destination.spool_max;
   spec.spool.drop_oldest = destination.spool_full == Overflow::kDropOldest;
-  spec.settings.spools = destination.spool == SpoolMode::kAll;
+  // Who drops the oldest lines on purpose keeps none of them elsewhere.
+  const bool drops = destination.overflow == Overflow::kDropOldest;
+  spec.settings.spool = drops ? SpoolMode::kOff : destination.spool;
   spec.waker = waker_of_lane(id);
   spec.settings.retry_min_delay = destination.retry_min_delay;
   spec.settings.retry_max_delay = destination.retry_max_delay;

@@ -49,7 +49,8 @@ constexpr auto choices(Overflow) {
       {{"block", Overflow::kBlock}, {"drop-oldest", Overflow::kDropOldest}});
 }
 constexpr auto choices(SpoolMode) {
-  return std::to_array<Choice<SpoolMode>>({{"off", SpoolMode::kOff}, {"all", SpoolMode::kAll}});
+  return std::to_array<Choice<SpoolMode>>(
+      {{"off", SpoolMode::kOff}, {"at-risk", SpoolMode::kAtRisk}, {"all", SpoolMode::kAll}});
 }
 constexpr auto choices(Compression) {
   return std::to_array<Choice<Compression>>(

@@ -218,12 +218,11 @@ void check_transport(const PlacedDestination& placed, ProblemList& problems) {
                      fmt::format("destination '{}' has TLS settings and an http:// endpoint, "
                                  "which uses no TLS; did you mean https://?",
                                  it.name));
-  if (it.spool == SpoolMode::kAll && it.overflow == Overflow::kDropOldest)
-    problems.error(
-        placed.of("overflow"),
-        fmt::format("destination '{}' drops its oldest lines and spools all of them; use "
-                    "'spool-full: drop-oldest' and leave out 'overflow'",
-                    it.name));
+  if (placed.sets("spool") && it.spool != SpoolMode::kOff && it.overflow == Overflow::kDropOldest)
+    problems.error(placed.of("overflow"),
+                   fmt::format("destination '{}' drops its oldest lines and spools them; use "
+                               "'spool-full: drop-oldest' and leave out 'overflow'",
+                               it.name));
   const bool fixed = it.level.mode == CompressionLevel::Mode::kFixed;
   if (fixed && it.compression == Compression::kGzip && it.level.fixed > kGzipLevelMax)
     problems.error(placed.of("level"),

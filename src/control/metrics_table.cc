@@ -217,6 +217,8 @@ constexpr MetricRow kRows[] = {
     {"spool_bytes", kGauge, "Bytes on disk of the spool.", &LaneMetrics::spool_bytes},
     {"spool_lines", kGauge, "Lines in the spool that are not delivered.",
      &LaneMetrics::spool_lines},
+    {"at_risk_files", kGauge, "Rotated or deleted files that are not read to the end.",
+     &LaneMetrics::at_risk_files},
     {"destination_body_limit_bytes", kGauge,
      "The largest body before compression that the destination takes, learnt from its answers; 0: "
      "no limit is known.",

@@ -190,8 +190,10 @@ constexpr auto kTable = std::to_array<Option>({
    .tune = "When it is reached such lines wait in their files; nothing is dropped.",
    .example = "1GiB", .min = kMiB, .max = 1024 * kGiB},
   {.group = kRates, .name = "spool", .field = at(&D::spool),
-   .help = "all: lines that the destination does not take within 2 s go to disk, compressed; off: none do.",
-   .tune = "all outlives files that are deleted during an outage; off needs no disk.",
+   .help = "What goes to disk, compressed, when the destination takes nothing for 2 s: lines of files that "
+           "were rotated or deleted (at-risk), everything (all), or nothing (off).",
+   .tune = "at-risk keeps the rest in the files; all empties them; off needs no disk and may hold deleted "
+           "files open.",
    .example = "all"},
   {.group = kRates, .name = "spool-max", .field = at(&D::spool_max),
    .help = "Most bytes of the spool of this destination.",

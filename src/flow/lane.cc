@@ -42,12 +42,16 @@ Lane::Lane(LaneSettings settings, const LaneParts& parts, uint64_t seed)
       burials_(settings_.proof_patience) {
   SLUICE_CHECK(parts_.wire && parts_.arriving && parts_.home && parts_.gauge && parts_.metrics,
                "a lane has all its parts");
+  if (parts_.spool != nullptr) spool_.may_hold_more = parts_.spool->counts().records > 0;
   // Nothing speaks against a destination that was never asked.
   parts_.metrics->healthy.set(1);
 }
 
 MonoTime Lane::turn(MonoTime now) {
+  // Before the parcels: what a shard sent before it counted is among them.
+  const int64_t rotations = parts_.gauge->rotations.load(std::memory_order_acquire);
   take_arrivals();
+  if (std::exchange(spool_.rotations, rotations) != rotations) spool_.at_risk_until = arrivals_;
   take_filed(now);
   if (parts_.spool != nullptr) turn_spool(now);
   if (body_limit_.turn(now)) publish_limit();
@@ -83,6 +87,7 @@ void Lane::take_arrivals() {
   while (parts_.arriving->pop(fresh.parcel)) {
     SLUICE_CHECK(fresh.parcel != nullptr, "parcels arrive, not their absence");
     fresh.arrival = ++arrivals_;
+    if (fresh.parcel->at_risk) spool_.at_risk_until = arrivals_;
     ++held_parcels_;
     held_lines_ += fresh.parcel->lines.value;
     const int64_t bytes = fresh.parcel->held_bytes();
@@ -168,6 +173,7 @@ void Lane::count(const WireAnswer& answer, const Verdict& verdict) {
 void Lane::schedule_retry(const WireAnswer& answer, const Verdict& verdict, MonoTime now) {
   Consignment& failed = in_flight_.by_ticket(answer.ticket);
   Parcel& parcel = *failed.parcel;
+  if (failures_in_row_ == 0) failing_since_ = now;
   // A destination that takes others is not away: bad luck alone must not make a pause long.
   failures_in_row_ = next_attempt(failures_in_row_);
   const bool hold = verdict.kind == Verdict::Kind::kHold || verdict.cuts();
@@ -385,6 +391,7 @@ void Lane::publish_gauges() {
   parts_.metrics->queue_parcels.set(static_cast<int64_t>(queue_.size()));
   parts_.metrics->in_flight.set(on_wire + backing_off);
   parts_.metrics->backing_off.set(backing_off);
+  parts_.metrics->at_risk_files.set(parts_.gauge->at_risk.load(std::memory_order_relaxed));
 }
 
 }  // namespace sluice

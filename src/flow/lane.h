@@ -76,7 +76,11 @@ struct LaneSettings {
   // merely slow; lowering it leaves less to be read again, or to be lost with a deleted file, when
   // the machine goes down.
   Duration spool_after{2'000'000'000};
-  bool spools = false;  // false: what is in the spool is sent, nothing new goes there
+  SpoolMode spool = SpoolMode::kOff;  // what is in the spool is sent in any case
+  // So many files that were rotated or deleted and are not read may wait for the destination. With
+  // more of them the spool takes what it does not take at once, for each holds a descriptor, and
+  // maybe the room of a deleted file.
+  int64_t at_risk_files_max = 16;
 };
 
 // All outlive the lane.
@@ -148,6 +152,10 @@ class Lane {
   void put_back_storing();
   void store_what_waits(MonoTime now);
   bool waits_too_long(const Consignment& one, MonoTime now) const;
+  bool may_be_spooled(const Consignment& one) const;
+  bool is_crowded() const;
+  MonoTime stuck_at() const;
+  void look_for_risk(MonoTime now);
   void take_fetched(MonoTime now);
   void fetch_next(MonoTime now);
   void let_go_of_spooled();
@@ -193,6 +201,7 @@ class Lane {
   uint64_t arrivals_ = 0;
   Bytes delivered_raw_;
   uint32_t failures_in_row_ = 0;  // since the destination last took a parcel
+  MonoTime failing_since_;        // if there are any
   int64_t held_parcels_ = 0;      // in queue_ and in_flight_
   int64_t held_lines_ = 0;
   int64_t held_bytes_ = 0;

@@ -46,6 +46,7 @@ void Lane::turn_spool(MonoTime now) {
 MonoTime Lane::feed_spool(MonoTime now) {
   const bool stopping = stop_deadline_ != kNever || giving_back_;
   if (stopping) let_go_of_spooled();
+  look_for_risk(now);
   store_what_waits(now);
   if (!stopping) fetch_next(now);
   return spool_due(now);
@@ -67,30 +68,71 @@ void Lane::report_spool() {
   }
 }
 
+bool Lane::is_crowded() const {
+  return settings_.spool == SpoolMode::kAtRisk &&
+         parts_.gauge->at_risk.load(std::memory_order_relaxed) > settings_.at_risk_files_max;
+}
+
+// When the destination counts as away if it goes on taking nothing.
+MonoTime Lane::stuck_at() const {
+  if (is_crowded()) return MonoTime(0);
+  MonoTime at = kNever;
+  if (failures_in_row_ > 0) at = failing_since_ + settings_.spool_after;
+  if (!queue_.empty()) at = std::min(at, queue_.front().parcel->sealed_at + settings_.spool_after);
+  return at;
+}
+
+// Files that are still where they were keep their lines until the destination is back: nobody reads
+// on in them, and of what was read before only that is stored which stands in the way of the
+// others.
+void Lane::look_for_risk(MonoTime now) {
+  if (settings_.spool != SpoolMode::kAtRisk) return;
+  LaneGauge& gauge = *parts_.gauge;
+  const int64_t files = gauge.at_risk.load(std::memory_order_relaxed);
+  const bool stopping = stop_deadline_ != kNever || giving_back_;
+  const bool only = files > 0 && now >= stuck_at() && !stopping;
+  if (only) spool_.at_risk_until = arrivals_;
+  if (gauge.only_at_risk.exchange(only, std::memory_order_relaxed) == only || !only) return;
+  report_.only_at_risk(files);
+}
+
+bool Lane::may_be_spooled(const Consignment& one) const {
+  switch (settings_.spool) {
+    case SpoolMode::kOff:
+      return false;
+    case SpoolMode::kAtRisk:
+      return one.arrival <= spool_.at_risk_until;
+    case SpoolMode::kAll:
+      return true;
+  }
+  return false;
+}
+
 // A stop does not wait for who is away. A file in order must not overtake what it has spooled.
 bool Lane::waits_too_long(const Consignment& one, MonoTime now) const {
   const bool hopeless = stop_deadline_ != kNever && failures_in_row_ > 0;
-  return now - one.parcel->sealed_at >= settings_.spool_after || hopeless ||
+  return now - one.parcel->sealed_at >= settings_.spool_after || hopeless || is_crowded() ||
          (one.parcel->ordered && spool_.counts.records > 0);
 }
 
 void Lane::store_what_waits(MonoTime now) {
-  if (!settings_.spools || spool_.store_busy || giving_back_) return;
+  if (settings_.spool == SpoolMode::kOff || spool_.store_busy || giving_back_) return;
   if (now < spool_.store_after || !home_has_room()) return;
   std::vector<SpoolDraft> drafts;
   int64_t bytes = 0;
-  const auto fits = [&] {
-    return drafts.size() < SpoolRoad::kStoreParcels && bytes < SpoolRoad::kStoreBytes;
+  const auto takes = [&](const Consignment& one) {
+    return drafts.size() < SpoolRoad::kStoreParcels && bytes < SpoolRoad::kStoreBytes &&
+           may_be_spooled(one) && waits_too_long(one, now);
   };
   for (Consignment* one : in_flight_.spoolable()) {
-    if (!fits() || !waits_too_long(*one, now)) break;
+    if (!takes(*one)) break;
     one->storing = true;
     drafts.push_back(make_draft(*one->parcel));
     drafts.back().in_hand = true;
     bytes += one->parcel->held_bytes();
     spool_.storing_in_hand.push_back({one->arrival, one->parcel->lines});
   }
-  while (!queue_.empty() && fits() && waits_too_long(queue_.front(), now)) {
+  while (!queue_.empty() && takes(queue_.front())) {
     spool_.storing.push_back(take_from_queue());
     drafts.push_back(make_draft(*spool_.storing.back().parcel));
     bytes += spool_.storing.back().parcel->held_bytes();
@@ -245,8 +287,12 @@ MonoTime Lane::spool_due(MonoTime now) {
   if (spool_.may_hold_more && !spool_.fetch_busy && !spool_.next.parcel && !stopping &&
       spool_.fetch_after > now)
     due = spool_.fetch_after;
-  if (!settings_.spools || spool_.store_busy || giving_back_) return due;
+  if (settings_.spool == SpoolMode::kOff || spool_.store_busy || giving_back_) return due;
+  const bool risk = parts_.gauge->at_risk.load(std::memory_order_relaxed) > 0;
+  if (settings_.spool == SpoolMode::kAtRisk && risk && stuck_at() > now)
+    due = std::min(due, stuck_at());
   const auto store_at = [&](const Consignment& one) {
+    if (!may_be_spooled(one)) return;
     const MonoTime aged =
         waits_too_long(one, now) ? now : one.parcel->sealed_at + settings_.spool_after;
     const MonoTime earliest = home_has_room() ? now : now + kHomeRetry;

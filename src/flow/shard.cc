@@ -68,7 +68,7 @@ void Shard::obey(ShardOrder& order, MonoTime now) {
       seat.tail.wake(now);
       break;
     case ShardOrder::Kind::kRotated:
-      seat.tail.rotated(now);
+      rotated(seat, now);
       break;
     case ShardOrder::Kind::kAcked:
       seat.tail.acked(order.epoch, order.offset);
@@ -118,14 +118,40 @@ void Shard::adopt(const TailSpec& spec, MonoTime now) {
   SLUICE_CHECK(!seats_.contains(spec.tail.value), "a tail is adopted once");
   auto seat = std::make_unique<Seat>(spec, make_origin(spec, spec.epoch), settings_.tail,
                                      roads_[spec.destination.value].get(), now);
+  seat->tail.origin().at_risk = spec.rotated;
   list(*seat);
   seats_.emplace(spec.tail.value, std::move(seat));
   parts_.metrics->tails.add();
 }
 
+// What was read of the file so far is at risk from here on, too, wherever it is on its way.
+void Shard::rotated(Seat& seat, MonoTime now) {
+  seat.tail.rotated(now);
+  seat.tail.origin().at_risk.store(true, std::memory_order_relaxed);
+  Road& road = *seat.road;
+  if (!road.batch.empty()) road.batch.put_at_risk();
+  road.parts.gauge->rotations.fetch_add(1, std::memory_order_release);
+  if (road.parts.lane_waker != nullptr) road.parts.lane_waker->wake();
+}
+
+void Shard::count_at_risk(Seat& seat) {
+  const TailMode mode = seat.tail.mode();
+  const bool unread = mode == TailMode::kReady || mode == TailMode::kReading;
+  const bool at_risk = seat.tail.is_rotated() && unread && !seat.tail.releasing();
+  if (at_risk == std::exchange(seat.at_risk, at_risk)) return;
+  const int32_t change = at_risk ? 1 : -1;
+  seat.road->tails_at_risk += change;
+  seat.road->parts.gauge->at_risk.fetch_add(change, std::memory_order_relaxed);
+}
+
 // Puts a tail into the list that its mode belongs to. A tail may stay in a list that it has
 // outgrown; whoever takes it out looks at the mode.
 void Shard::list(Seat& seat) {
+  count_at_risk(seat);
+  enlist(seat);
+}
+
+void Shard::enlist(Seat& seat) {
   switch (seat.tail.mode()) {
     case TailMode::kReady:
       if (!seat.listed_ready) seat.road->ready.push_back(&seat);
@@ -155,7 +181,10 @@ void Shard::look_at_hot_tails(MonoTime now) {
       continue;
     }
     seat->listed_hot = false;
-    if (mode == TailMode::kReady) list(*seat);
+    if (mode != TailMode::kReady) continue;
+    // It may have nothing new, so it counts as unread only if it cannot be read.
+    seat->road->probes_at_risk = seat->road->probes_at_risk || seat->tail.is_rotated();
+    enlist(*seat);
   }
   hot_.resize(kept);
 }
@@ -284,7 +313,7 @@ MonoTime Shard::next_turn(MonoTime now) const {
     if (road->ready.empty() || draining_) continue;
     // A tail that could not be read: for want of a buffer, which comes home with a block's encoding
     // or with a completion; or for want of credit.
-    if (!road->parts.gauge->has_credit()) {
+    if (!road->may_read()) {
       by(now + settings_.credit_retry);
     } else if (flights_.empty()) {
       const bool has_buffers =

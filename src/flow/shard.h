@@ -138,6 +138,10 @@ class Shard {
   void submit_read(Seat& seat, ReadBuffer& buffer, MonoTime now);
   void drop_buffer(Road& road, ReadBuffer& buffer);
   void list(Seat& seat);  // puts the tail where its mode belongs
+  void rotated(Seat& seat, MonoTime now);
+  void enlist(Seat& seat);
+  static void count_at_risk(Seat& seat);
+  static bool may_read(Road& road);
   void send(const ShardReport& report);
   void report(ShardReport::Kind kind, const Tail& tail, Bytes missed, int32_t sys_errno);
   void tell_positions();

@@ -161,6 +161,7 @@ void Shard::replace_content(Seat& seat, MonoTime now) {
   report.offset = seat.tail.position();
   report.marker = seat.tail.marker();
   report.missed = seat.tail.replaced(make_origin(seat.spec, next), now);
+  seat.tail.origin().at_risk = seat.tail.is_rotated();
   seat.tail.sweep_origins();
   parts_.metrics->truncations.add();
   send(report);
@@ -177,6 +178,14 @@ void Shard::start_reads(MonoTime now) {
   }
 }
 
+// What cannot be read is at risk if it was rotated.
+bool Shard::may_read(Road& road) {
+  if (road.may_read()) return true;
+  if (!std::exchange(road.probes_at_risk, false)) return false;
+  for (Seat* seat : road.ready) count_at_risk(*seat);
+  return road.may_read();
+}
+
 bool Shard::start_read(Road& road, MonoTime now) {
   road.awaits_oversize = false;
   // A released tail is not read again, or it could not be let go between two reads.
@@ -185,7 +194,7 @@ bool Shard::start_read(Road& road, MonoTime now) {
     road.ready.pop_front();
   }
   if (road.ready.empty()) return false;
-  if (!road.parts.gauge->has_credit()) {
+  if (!may_read(road)) {
     parts_.metrics->credit_waits.add();
     return false;
   }
@@ -196,6 +205,11 @@ bool Shard::start_read(Road& road, MonoTime now) {
     road.ready.pop_front();
     if (!readable(seat)) {
       seat.listed_ready = false;
+      continue;
+    }
+    // The others can wait in their files.
+    if (road.only_at_risk() && !seat.tail.is_rotated()) {
+      road.ready.push_back(&seat);
       continue;
     }
     const bool oversize = seat.tail.wants_oversize();

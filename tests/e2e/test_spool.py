@@ -3,6 +3,7 @@
 `spool: all` on a real disk, with kills, restarts and damage. What is counted is what a receiver stored.
 """
 import json
+import os
 import pathlib
 import signal
 import subprocess
@@ -78,6 +79,54 @@ class Spool(World):
         wait_until(lambda: self.total(agent, "sluice_spool_lines") == 0, "the gauge says so")
         self.assertEqual(agent.stop(), 0, agent.text())
         self.assertEqual(sorted(self.stored_lines()), sorted(lines + new))
+
+    def held_deleted(self, agent):
+        """Deleted log files whose room the agent keeps."""
+        descriptors = pathlib.Path(f"/proc/{agent.proc.pid}/fd")
+        targets = []
+        for descriptor in descriptors.iterdir():
+            try:
+                targets.append(os.readlink(descriptor))
+            except FileNotFoundError:
+                continue
+        return [it for it in targets if it.startswith(str(self.logs)) and it.endswith("(deleted)")]
+
+    def test_rot_15_files_that_are_rotated_and_deleted_in_an_outage_arrive_and_hold_no_room(self):
+        agent = self.agent_with_admin(self.url, *HURRY)
+        lines = []
+        for turn in range(30):
+            new = [f"line {i} of file {turn} " + "x" * 100 for i in range(3000)]
+            self.write("a.log", new)
+            lines += new
+            wait_until(lambda turn=turn: self.total(agent, "sluice_files_added_total") > turn,
+                       "the file is seen")
+            os.rename(self.logs / "a.log", self.logs / "a.1")
+        os.unlink(self.logs / "a.1")
+        still_there = [f"line {i} of the last file" for i in range(100)]
+        self.write("a.log", still_there)
+        wait_until(lambda: not self.held_deleted(agent), "no deleted file is held open")
+        wait_until(lambda: self.total(agent, "sluice_at_risk_files") == 0, "the gauge says so")
+        self.assertGreaterEqual(self.total(agent, "sluice_spooled_lines_total"), len(lines))
+        agent.stop(signal.SIGKILL)
+        receiver = self.storing_receiver()
+        again = self.agent(self.url, *HURRY)
+        self.wait_lines(receiver, len(lines) + len(still_there))
+        wait_until(lambda: not self.segments(), "the spool is empty")
+        self.assertEqual(again.stop(), 0, again.text())
+        self.assertEqual(sorted(self.stored_lines()), sorted(lines + still_there))
+
+    def test_an_outage_copies_no_file_that_is_still_there(self):
+        lines = [f"line {i}" for i in range(5000)]
+        self.write("a.log", lines)
+        agent = self.agent_with_admin(self.url, *HURRY)
+        # Each pause is at most 0.2 s long; what would be stored is stored after 2 s.
+        wait_until(lambda: self.total(agent, "sluice_http_client_retries_total") >= 150, "a long outage")
+        self.assertEqual(self.total(agent, "sluice_spooled_lines_total"), 0)
+        self.assertFalse(self.segments())
+        receiver = self.storing_receiver()
+        self.wait_lines(receiver, len(lines))
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(sorted(self.stored_lines()), sorted(lines))
 
     def test_a_clean_stop_in_an_outage_ends_soon_and_nothing_comes_twice(self):
         agent, lines = self.outage()

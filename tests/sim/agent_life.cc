@@ -123,7 +123,7 @@ void AgentLife::add_post(Loop& loop, uint32_t destination) {
         std::make_unique<SimSpool>(machine_.plan, destination, machine_.witness, machine_.ledger,
                                    machine_.shelves[destination], dice_.fork(), wall());
     parts.spool = post.spool.get();
-    settings.spools = true;
+    settings.spool = plan.at_risk ? SpoolMode::kAtRisk : SpoolMode::kAll;
     settings.spool_after = plan.spool_after;
   }
   post.cutter = std::make_unique<BodyCutter>(make_identity());

@@ -125,6 +125,16 @@ void draw_names(Dice& dice, Plan& plan) {
   plan.sources.push_back({{"/logs/" + ending, below + ending}, {}});
 }
 
+// With dice of its own, so that the other plans stay what they are.
+void draw_risk(uint64_t seed, Plan& plan) {
+  Dice dice(seed ^ 0x61742d7269736b00);
+  for (DestinationPlan& each : plan.destinations) {
+    if (each.spool || each.drop_oldest || !dice.chance(500)) continue;
+    each.spool = true;
+    each.at_risk = true;
+  }
+}
+
 }  // namespace
 
 Plan draw_plan(uint64_t seed) {
@@ -147,6 +157,7 @@ Plan draw_plan(uint64_t seed) {
     each.spool_after = dice.one_of({1_ms, 50_ms, 400_ms});
   }
   if (dice.chance(400)) plan.spool_error = dice.one_of({20, 200});
+  draw_risk(seed, plan);
   return plan;
 }
 
@@ -182,9 +193,11 @@ std::string describe(const Plan& plan) {
         "destination: {}{}{}batch {} B {} lines, wait {} ms, {} worker(s), at most {} parcels {} B "
         "{} lines\n",
         each.ordered ? "order: file, " : "", each.drop_oldest ? "drop-oldest, " : "",
-        each.spool ? "spool, " : "", each.batch_bytes, each.batch_lines,
-        each.wait.value / 1'000'000, each.workers, each.parcels_max, each.bytes_max,
-        each.lines_max);
+        each.at_risk ? "spool at risk, "
+        : each.spool ? "spool, "
+                     : "",
+        each.batch_bytes, each.batch_lines, each.wait.value / 1'000'000, each.workers,
+        each.parcels_max, each.bytes_max, each.lines_max);
   }
   return text;
 }

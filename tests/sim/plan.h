@@ -37,6 +37,7 @@ struct DestinationPlan {
   RateLimit rate_bytes;
   RateLimit rate_requests;
   bool spool = false;
+  bool at_risk = false;  // only what is at risk goes there
   int64_t spool_max = 1 << 20;
   Duration spool_after{100'000'000};
 };

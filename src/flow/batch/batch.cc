@@ -112,6 +112,7 @@ void Batch::add(const LineBlock& block, uint32_t first_line, uint32_t next_line,
   lines_ += records;
   raw_bytes_ += Bytes(end - begin);
   ordered_ = ordered_ || block.origin->ordered;
+  at_risk_ = at_risk_ || block.origin->at_risk.load(std::memory_order_relaxed);
 }
 
 ParcelPtr Batch::seal_into_parcel(DestinationId destination, ShardId shard, MonoTime now) {
@@ -127,6 +128,7 @@ ParcelPtr Batch::seal_into_parcel(DestinationId destination, ShardId shard, Mono
   parcel->sealed_at = now;
   parcel->oldest_read_at = oldest_read_at_;
   parcel->ordered = ordered_;
+  parcel->at_risk = at_risk_;
   parcel->records.runs.assign(runs_.begin(), runs_.end());
   parcel->records.ends.assign(body_.ends, body_.ends + body_.records);
   parcel->records.paths = paths_;
@@ -139,6 +141,7 @@ ParcelPtr Batch::seal_into_parcel(DestinationId destination, ShardId shard, Mono
   lines_ = Lines(0);
   raw_bytes_ = Bytes(0);
   ordered_ = false;
+  at_risk_ = false;
   return parcel;
 }
 

@@ -47,6 +47,8 @@ class Batch {
   Lines lines() const { return lines_; }
   MonoTime opened_at() const { return opened_at_; }
   bool ordered() const { return ordered_; }
+  // A file whose lines it holds was rotated or deleted.
+  void put_at_risk() { at_risk_ = true; }
 
   // Lines [first, next) of `block` are in the body now, as so many records.
   void add(const LineBlock& block, uint32_t first_line, uint32_t next_line, Lines records,
@@ -70,6 +72,7 @@ class Batch {
   MonoTime opened_at_;
   MonoTime oldest_read_at_;
   bool ordered_ = false;
+  bool at_risk_ = false;
 };
 
 // The Idempotency-Key: a hash of which bytes of which contents a parcel holds. It does not depend

@@ -161,6 +161,14 @@ void LaneReport::spool_dropped(int64_t lines) noexcept {
                 {{"destination", destination_}, {"lines", count}});
 }
 
+void LaneReport::only_at_risk(int64_t files) noexcept {
+  const std::string count = std::to_string(files);
+  events_.event(Severity::kInfo, key("at_risk"),
+                "rotated or deleted files are not delivered, and the destination does not keep up: "
+                "their lines go to the spool, all others wait in their files",
+                {{"destination", destination_}, {"files", count}});
+}
+
 void LaneReport::cannot_cut(const Error& error) noexcept {
   const std::string reason = error.message();
   events_.event(Severity::kError, key("cut"),

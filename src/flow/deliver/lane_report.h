@@ -41,6 +41,8 @@ class LaneReport {
   // So many lines of the spool are damaged or gone.
   void spool_lost(int64_t lines) noexcept;
   void spool_dropped(int64_t lines) noexcept;
+  // From here on only so many rotated or deleted files are read, into the spool.
+  void only_at_risk(int64_t files) noexcept;
   void health_changed(Health::Change change) noexcept;
   void dropped(const Parcel& parcel) noexcept;
   void gave_back(int64_t parcels, Lines lines) noexcept;

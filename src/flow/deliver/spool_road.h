@@ -43,6 +43,10 @@ struct SpoolRoad {
   Consignment next;                     // fetched
   bool next_has_turn = false;           // before a fresh parcel
   SpoolCounts counts;                   // as of the beginning of the turn
+  // The last arrival that may hold lines of files that were rotated or deleted, as may all before
+  // it.
+  uint64_t at_risk_until = 0;
+  int64_t rotations = 0;  // as the gauge said last
 
   // Whether anything may be in it.
   bool holds_any() const { return counts.records > 0 || store_busy; }

@@ -79,6 +79,7 @@ class Tail {
   const TailOrigin& origin() const { return *origin_; }
   MonoTime paused_until() const { return paused_until_; }
   bool releasing() const { return releasing_; }
+  bool is_rotated() const { return is_rotated_; }
   bool wants_oversize() const { return oversize_; }
   // The position is inside a line: the marker does not end with a newline.
   bool inside_line() const;
