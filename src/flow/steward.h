@@ -282,6 +282,7 @@ class Steward {
   bool unpack_for(int64_t number, PackedRow& packed);
   bool open_archive(int64_t number, PackedRow& packed);
   bool is_unpacked(const FileStat& archive, const std::string& destination);
+  std::optional<FileHandle> open_first(int64_t number, PackedRow& packed);
   std::optional<bool> is_rest_of(int64_t number, const Unpacking& unpacking, bool over);
   bool follow_archive(int64_t number, PackedRow& packed);
   void pass_on(PackedRow& packed);

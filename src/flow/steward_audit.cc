@@ -172,8 +172,8 @@ void Steward::audit_left(int64_t number, std::vector<AuditLine>& lines) const {
   }
   const auto packed = packed_.find(number);
   if (packed != packed_.end() && !packed->second.archives.empty())
-    return audit_row(number, AuditState::kRotated, std::nullopt, packed->second.archives.front(),
-                     lines);
+    return audit_row(number, AuditState::kRotated, std::nullopt,
+                     packed->second.archives.front().path, lines);
   if (left->second.place != LeftRow::Place::kFound)
     return audit_row(number, AuditState::kGone, std::nullopt, row.path, lines);
   const auto stat = world_.disk.stat(left->second.found_at);

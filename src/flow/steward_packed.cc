@@ -5,6 +5,7 @@
 // the file ended; it is unpacked into a scratch file, piece by piece, no further ahead of what is
 // acknowledged than kUnpackedAhead, and that file is followed like a deleted one.
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "flow/discover/evidence.h"
@@ -28,6 +29,11 @@ bool proves_nothing(const CheckpointRow& row, std::span<const std::byte> head) {
   return row.marker_bytes == 0 || row.marker_hash == marker_hash(zeros);
 }
 
+// The greater, the more of the content the row can speak of.
+std::tuple<int64_t, FileOffset, int64_t> claim_of(const CheckpointRow& row) {
+  return {std::max<int64_t>(row.identity.head_bytes, row.offset.value), row.offset, row.row};
+}
+
 }  // namespace
 
 // True if some of the siblings may hold the rest of the row's file; they are looked into then.
@@ -45,7 +51,8 @@ bool Steward::expect_archive(int64_t number, const std::string& prefix,
   std::sort(found.begin(), found.end(),
             [](const Sibling* a, const Sibling* b) { return a->stat.birth_ns < b->stat.birth_ns; });
   PackedRow& packed = packed_[number];
-  for (const Sibling* sibling : found) packed.archives.push_back(prefix + sibling->name);
+  for (const Sibling* sibling : found)
+    packed.archives.push_back({prefix + sibling->name, sibling->stat});
   left_.at(number).place = LeftRow::Place::kPacked;
   archives_at_ = now_;
   return true;
@@ -82,11 +89,11 @@ bool Steward::unpack_for(int64_t number, PackedRow& packed) {
   const Unpacking::State state = packed.unpacking->step(kUnpackedPiece);
   if (state == Unpacking::State::kUnreadable || state == Unpacking::State::kNoRoom) {
     world_.log.event(
-        Severity::kWarning, "archive.waits:" + packed.archives.front(),
+        Severity::kWarning, "archive.waits:" + packed.archives.front().path,
         state == Unpacking::State::kNoRoom
             ? "the state directory has no room to unpack an archive; it waits"
             : "the archive cannot be read and is tried again",
-        {{"path", packed.archives.front()}, {"reason", packed.unpacking->error().message()}});
+        {{"path", packed.archives.front().path}, {"reason", packed.unpacking->error().message()}});
     archives_at_ = std::min(archives_at_, now_ + kArchivePause);
     return false;
   }
@@ -127,33 +134,14 @@ bool Steward::open_archive(int64_t number, PackedRow& packed) {
     archives_at_ = std::min(archives_at_, now_ + kRoomPause);
     return false;
   }
-  const auto archive = world_.disk.open(packed.archives.front());
-  if (!archive.ok()) {
-    const bool moved = archive.error().code == Errc::kNotFound;  // rotated on since the look
-    if (moved) packed.archives.erase(packed.archives.begin());
-    packed.moved = packed.moved || moved;
-    archives_at_ = std::min(archives_at_, moved ? now_ : now_ + kArchivePause);
-    return false;
-  }
-  const auto stat = world_.disk.stat(*archive);
-  if (!stat.ok()) {
-    world_.disk.close(*archive);
-    archives_at_ = std::min(archives_at_, now_ + kArchivePause);
-    return false;
-  }
-  if (is_unpacked(*stat, rows_.at(number).destination)) {
-    world_.disk.close(*archive);
-    packed.archives.erase(packed.archives.begin());
-    archives_at_ = now_;
-    return false;
-  }
-  packed.archive = *stat;
+  const auto archive = open_first(number, packed);
+  if (!archive) return false;
   const auto into = world_.scratch->make();
   if (!into.ok()) {
     world_.disk.close(*archive);
-    world_.log.event(Severity::kWarning, "archive.waits:" + packed.archives.front(),
+    world_.log.event(Severity::kWarning, "archive.waits:" + packed.archives.front().path,
                      "the state directory has no room to unpack an archive; it waits",
-                     {{"path", packed.archives.front()}, {"reason", into.error().message()}});
+                     {{"path", packed.archives.front().path}, {"reason", into.error().message()}});
     archives_at_ = std::min(archives_at_, now_ + kArchivePause);
     return false;
   }
@@ -179,6 +167,27 @@ bool Steward::is_unpacked(const FileStat& archive, const std::string& destinatio
   });
 }
 
+// The archive that may hold the row's file, if it still has the name that it had at the look, and
+// is not being read for another row.
+std::optional<FileHandle> Steward::open_first(int64_t number, PackedRow& packed) {
+  const auto& [path, found] = packed.archives.front();
+  const auto archive = world_.disk.open(path);
+  const auto stat = archive.ok() ? world_.disk.stat(*archive) : archive.error();
+  const bool same =
+      stat.ok() && key_of(*stat) == key_of(found) && stat->birth_ns == found.birth_ns;
+  if (same && !is_unpacked(*stat, rows_.at(number).destination)) {
+    packed.archive = *stat;
+    return *archive;
+  }
+  if (archive.ok()) world_.disk.close(*archive);
+  const bool moved = !same && (stat.ok() || stat.error().code == Errc::kNotFound);
+  const bool next = same || moved;
+  if (next) packed.archives.erase(packed.archives.begin());
+  packed.moved = packed.moved || moved;
+  archives_at_ = std::min(archives_at_, next ? now_ : now_ + kArchivePause);
+  return std::nullopt;
+}
+
 // None of them is it. If a rotation renamed some meanwhile, the directory is searched anew.
 void Steward::give_up_archives(int64_t number, const PackedRow& packed) {
   if (!packed.moved) return declare_gone(number);
@@ -186,23 +195,24 @@ void Steward::give_up_archives(int64_t number, const PackedRow& packed) {
   reconcile_at_ = std::min(reconcile_at_, now_ + kDoubtPause);
 }
 
-// Rows that were followed under the same name, begin like the archive and are further on: a copy of
-// the file, or what it was copied from.
+// Rows that were followed under the same name, begin like the archive and claim it with more right:
+// they know more of its content, or as much and are further on. Of a copy of the file, or what it
+// was copied from. Of a file of two bytes nearly every archive beside it seems to be the rest.
 std::vector<const CheckpointRow*> Steward::rivals_of(const CheckpointRow& row,
                                                      std::span<const std::byte> head) const {
   std::vector<const CheckpointRow*> rivals;
   for (const int64_t number : rows_.rows_of_path(row.path)) {
     const CheckpointRow& other = rows_.at(number);
-    const bool further = std::pair(other.offset, other.row) > std::pair(row.offset, row.row);
+    const bool knows_more = claim_of(other) > claim_of(row);
     const bool reads_on = !other.gone || other.ledger.seen <= other.offset - FileOffset(0);
     const bool proves = other.identity.head_bytes > 0 && head_matches(other.identity, head);
-    if (other.destination == row.destination && further && reads_on && proves)
+    if (other.destination == row.destination && knows_more && reads_on && proves)
       rivals.push_back(&other);
   }
   return rivals;
 }
 
-// Whether the archive's content goes on where the row ended, and no other row is further on in it;
+// Whether the archive's content goes on where the row ended, and no other row knows it better;
 // nothing if that cannot be said yet.
 std::optional<bool> Steward::is_rest_of(int64_t number, const Unpacking& unpacking, bool over) {
   const CheckpointRow& row = rows_.at(number);
@@ -249,7 +259,7 @@ bool Steward::follow_archive(int64_t number, PackedRow& packed) {
   file.modified = stat->modified;
   file.unlinked = true;
   file.unpacking = true;
-  file.packed_in = packed.archives.front();
+  file.packed_in = packed.archives.front().path;
   file.archive = packed.archive;
   packed.file = file.key;
   packed.given_back = std::max(kBehindHead, row.offset - Bytes(row.offset.value % 4096));
@@ -308,10 +318,10 @@ void Steward::end_unpacking(int64_t number, PackedRow& packed, bool damaged) {
 
 void Steward::say_damaged(int64_t number, const PackedRow& packed) {
   world_.metrics.archives_damaged.add();
-  world_.log.event(Severity::kWarning, "archive.damaged:" + packed.archives.front(),
+  world_.log.event(Severity::kWarning, "archive.damaged:" + packed.archives.front().path,
                    "the archive does not decode to its end; what is behind that place is lost",
                    {{"path", rows_.at(number).path},
-                    {"archive", packed.archives.front()},
+                    {"archive", packed.archives.front().path},
                     {"unpacked_bytes", std::to_string(packed.unpacking->end().value)},
                     {"reason", packed.unpacking->error().message()}});
 }

@@ -38,7 +38,11 @@ struct LeftRow {
 };
 // A row whose file was compressed: its rest is read out of an archive.
 struct PackedRow {
-  std::vector<std::string> archives;     // that may hold it, the oldest first
+  struct Archive {
+    std::string path;
+    FileStat found;  // at the look: rotation gives its name to another one
+  };
+  std::vector<Archive> archives;         // that may hold it, the oldest first
   std::unique_ptr<Unpacking> unpacking;  // of the first of them
   FileStat archive{};                    // that one
   std::optional<FileKey> file;           // the scratch file, once it is followed
