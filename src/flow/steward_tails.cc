@@ -178,7 +178,11 @@ void Steward::check_leaving() {
       if (!tail.hot && tail.rest_size != file.size) wake(tail);
     }
     const bool drop = planted(Planted::kDropWhenUnlinked) && file.unlinked;
-    const MonoTime due = file.quiet_since + (file.unlinked ? kUnlinkedQuiet : kRenamedQuiet);
+    // Nobody writes to what was unpacked, and others wait for its descriptor.
+    const Duration quiet = !file.packed_in.empty() ? Duration(0)
+                           : file.unlinked         ? kUnlinkedQuiet
+                                                   : kRenamedQuiet;
+    const MonoTime due = file.quiet_since + quiet;
     if (planted(Planted::kTimerGivesUp)) leaving_at_ = std::min(leaving_at_, due);
     const bool over = planted(Planted::kTimerGivesUp) && now_ >= due;
     // An ack sets the time of the next look.
@@ -297,15 +301,19 @@ void Steward::close_file(FollowedFile& file) {
     const bool all = updated == RowUpdate::kDone && files_.acked_to_size(file);
     return close_unpacked(file, all);
   }
-  // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
-  // is smaller than what was delivered of it, and not one byte of the new content may have been.
-  const bool can_rest = !file.names.empty() && !file.unlinked && files_.can_rest(file);
   // Unlinked while the shards let go: nothing finds it again, and its writer may not know yet.
   const bool too_soon = file.unlinked && now_ < file.quiet_since + kUnlinkedQuiet;
   const bool lost = (planted(Planted::kDropWhenUnlinked) && file.unlinked) ||
                     (planted(Planted::kTimerGivesUp) && file.names.empty()) ||
                     (planted(Planted::kClosedWithoutRow) && updated == RowUpdate::kUnreadable);
-  const bool all_acked = updated == RowUpdate::kDone && (can_rest || files_.acked_to_size(file));
+  // Grown or truncated while the shards let go: then it goes on with new tails. A truncated file
+  // is smaller than what was delivered of it, and not one byte of the new content may have been.
+  // One that went to another directory meanwhile has no second chance; whether it did is the last
+  // question to the disk.
+  const bool parks = !file.names.empty() && !file.unlinked;
+  const bool all_acked =
+      updated == RowUpdate::kDone &&
+      (parks ? files_.can_rest(file) && can_return(file) : files_.acked_to_size(file));
   const bool delivered = (all_acked && !too_soon) || lost;
   const bool gone = delivered && file.names.empty();
   for (TailId id : std::vector<TailId>(file.tails)) {
