@@ -173,8 +173,7 @@ std::optional<FileHandle> Steward::open_first(int64_t number, PackedRow& packed)
   const auto& [path, found] = packed.archives.front();
   const auto archive = world_.disk.open(path);
   const auto stat = archive.ok() ? world_.disk.stat(*archive) : archive.error();
-  const bool same =
-      stat.ok() && key_of(*stat) == key_of(found) && stat->birth_ns == found.birth_ns;
+  const bool same = stat.ok() && key_of(*stat) == key_of(found) && stat->birth_ns == found.birth_ns;
   if (same && !is_unpacked(*stat, rows_.at(number).destination)) {
     packed.archive = *stat;
     return *archive;

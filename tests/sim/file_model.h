@@ -21,6 +21,14 @@ namespace sluice::sim {
 
 inline constexpr size_t kDestinationsMax = 2;
 
+struct Life;
+
+// A content that was followed up to here before the present one took its place unseen.
+struct EarlierLife {
+  Life* life = nullptr;
+  int64_t until = 0;
+};
+
 // What became of the bytes of one life on their way to one destination.
 struct Reach {
   RangeSet taken;           // read into blocks, by the present run
@@ -40,6 +48,7 @@ struct Reach {
   int64_t resumed_at = 0;   // where the present run began: nothing before it is sent again
   bool goes_on_from_original = false;  // where that was read, not where it was acknowledged
   bool goes_on = false;  // the present run follows the content that came after as the same
+  std::vector<EarlierLife> goes_on_from;  // contents that a run followed on in this one
 
   // What nobody needs to send any more.
   RangeSet delivered() const {
@@ -58,7 +67,6 @@ struct Reach {
 };
 
 struct Inode;
-
 struct Life {
   uint32_t serial = 0;
   Inode* inode = nullptr;

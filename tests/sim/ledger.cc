@@ -15,10 +15,6 @@
 namespace sluice::sim {
 namespace {
 
-std::pair<uint64_t, uint64_t> key_pair(const Parcel& parcel, uint32_t destination) {
-  return {parcel.key.low + destination, parcel.key.high};
-}
-
 uint64_t hash_of(std::string_view text) {
   return content_hash(std::as_bytes(std::span(text.data(), text.size())));
 }
@@ -33,6 +29,10 @@ uint32_t destination_index(const std::string& name) {
 }
 
 }  // namespace
+
+std::pair<uint64_t, uint64_t> key_pair(const Parcel& parcel, uint32_t destination) {
+  return {parcel.key.low + destination, parcel.key.high};
+}
 
 Ledger::Ledger(const Plan& plan, Witness& witness, SimDisk& disk)
     : plan_(plan), witness_(witness), disk_(disk), counts_(plan.destinations.size()) {}
@@ -91,7 +91,7 @@ void Ledger::adopted(const TailSpec& spec) {
   reach.goes_on_from_original =
       life->is_copy && !taken_with_parents(*life->parent, spec.destination.value).empty();
   if (taken_of_original(*life, spec.destination.value).first_gap(0) >= spec.start.value) return;
-  if (has_twin(*life, spec.start.value, spec.destination.value)) {
+  if (has_twin(*life, spec.start.value, spec.destination.value, true)) {
     witness_.saw(Rare::kTwin);
     return reach.acked.add(0, spec.start.value);  // as another's
   }
@@ -204,7 +204,9 @@ void Ledger::check_epoch(TailFacts& tail, const LineBlock& block, Life& life) {
   reach.dead.add(before.dead.before(taken));
   reach.resent.add(before.resent.before(taken));
   reach.resumed_at = before.resumed_at;
-  tail.earlier[epoch].push_back(known);
+  std::vector<EarlierLife>& earlier = tail.earlier[epoch];
+  earlier.push_back({known, taken});
+  reach.goes_on_from.insert(reach.goes_on_from.end(), earlier.begin(), earlier.end());
   known = &life;
 }
 
@@ -238,6 +240,18 @@ Reach& Ledger::reach(const Span& span) {
   Life* life = life_of(span);
   SLUICE_CHECK(life != nullptr, "a span was published before it is sent");
   return life->at[tails_.at(span.tail.value).destination];
+}
+
+// Also for the contents from which it was taken, if the file was cut behind it since.
+void Ledger::settle(const Span& span, RangeSet Reach::*how) {
+  (reach(span).*how).add(span.begin.value, span.end.value);
+  const TailFacts& tail = tails_.at(span.tail.value);
+  const auto earlier = tail.earlier.find(span.epoch.value);
+  if (earlier == tail.earlier.end()) return;
+  for (const auto& [life, until] : earlier->second) {
+    if (span.begin.value >= until) continue;
+    (life->at[tail.destination].*how).add(span.begin.value, std::min(until, span.end.value));
+  }
 }
 
 void Ledger::stored(uint32_t destination, const Parcel& parcel) {
@@ -347,8 +361,9 @@ bool Ledger::matches(Cursor& cursor, const BodyRecord& record) const {
   const Life* life = cursor.life;
   if (!shows(life) && cursor.earlier != nullptr) {
     // What was taken before a cut may show other bytes in a hole.
-    const auto before = std::find_if(cursor.earlier->begin(), cursor.earlier->end(), shows);
-    if (before != cursor.earlier->end()) life = *before;
+    const auto before = std::find_if(cursor.earlier->begin(), cursor.earlier->end(),
+                                     [&](const auto& each) { return shows(each.life); });
+    if (before != cursor.earlier->end()) life = before->life;
   }
   const std::string& content = life->content;
   if (content.compare(at, record.line.size(), record.line) != 0)
@@ -430,7 +445,7 @@ void Ledger::acked(uint32_t destination, const Parcel& parcel) {
   counts.delivered_body_bytes += static_cast<int64_t>(parcel.body_bytes);
   for (const Span& span : parcel.spans) {
     counts.delivered_raw_bytes += (span.end - span.begin).value;
-    reach(span).acked.add(span.begin.value, span.end.value);
+    settle(span, &Reach::acked);
     // What an earlier run spooled this one need not have a row for, and may read again.
     if (span.tail.value < kKnownAgain) {
       reach(span).acked_now.add(span.begin.value, span.end.value);
@@ -507,7 +522,7 @@ void Ledger::came_home(const Parcel& parcel) {
   counts.dropped_lines += parcel.lines.value;
   for (const Span& span : parcel.spans) {
     counts.dropped_raw_bytes += (span.end - span.begin).value;
-    reach(span).dropped.add(span.begin.value, span.end.value);
+    settle(span, &Reach::dropped);
   }
 }
 
@@ -558,8 +573,9 @@ void Ledger::committed(const CheckpointRow& row) {
       life->at[destination].excused.add(0, row.offset.value);
     }
     if (settled(*life, destination).first_gap(0) >= row.offset.value) return;
-    // A new row may be stored before the tail that it is for is handed over.
-    if (own && is_new && has_twin(*life, row.offset.value, destination)) {
+    // A new row may be stored before the tail that it is for is handed over. A known one may speak
+    // of bytes that were truncated away and written again: no marker tells these from those.
+    if (own && has_twin(*life, row.offset.value, destination, is_new)) {
       witness_.saw(Rare::kTwin);
       return life->at[destination].acked.add(0, row.offset.value);
     }

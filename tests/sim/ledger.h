@@ -42,6 +42,9 @@ struct LaneCounts {
   int64_t undelivered = 0;
 };
 
+// A body, for a destination.
+std::pair<uint64_t, uint64_t> key_pair(const Parcel& parcel, uint32_t destination);
+
 // Bytes that lie in the spool, whatever becomes of their file.
 struct SpooledBytes {
   Life* life = nullptr;
@@ -109,8 +112,8 @@ class Ledger {
     uint32_t destination = 0;
     std::string path;
     std::map<uint32_t, Life*> lives;  // by epoch
-    // Contents before, of an epoch that goes on behind a cut.
-    std::map<uint32_t, std::vector<const Life*>> earlier;
+    // Contents before, of an epoch that goes on behind a cut: what lay before it is theirs.
+    std::map<uint32_t, std::vector<EarlierLife>> earlier;
   };
   // What a read found: whose bytes, and how things stood at that moment.
   struct ReadFacts {
@@ -121,7 +124,7 @@ class Ledger {
   };
   struct Cursor {
     Life* life = nullptr;
-    const std::vector<const Life*>* earlier = nullptr;
+    const std::vector<EarlierLife>* earlier = nullptr;
     const std::string* path = nullptr;
     int64_t at = 0;
     int64_t end = 0;
@@ -132,6 +135,7 @@ class Ledger {
   };
 
   Reach& reach(const Span& span);
+  void settle(const Span& span, RangeSet Reach::*how);
   Life* life_of(const Span& span);
   Inode* find_unpacked(Inode& scratch, const TailSpec& spec);
   Life* life_with(const Inode& inode, FileOffset offset, uint64_t marker_hash,
@@ -163,7 +167,7 @@ class Ledger {
   void check_copy(const TailSpec& spec, const Life& life);
   void check_rest(const Life& life, uint32_t destination);
   static int64_t common_bytes(const std::string& a, const std::string& b);
-  bool has_twin(const Life& life, int64_t bytes, size_t destination) const;
+  bool has_twin(const Life& life, int64_t bytes, size_t destination, bool anywhere) const;
   bool is_elsewhere(const Life& life) const;
   bool settled_by_all(const Life& life) const;
   RangeSet stored_of(const Life& life, size_t destination) const;

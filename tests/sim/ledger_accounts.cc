@@ -75,11 +75,13 @@ RangeSet Ledger::delivered(const Life& life, size_t destination) const {
 }
 
 // Whether another content began with the very same bytes, and they were delivered: in the same
-// place a twin that a file system without birth times cannot tell from it.
-bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination) const {
-  if (plan_.birth_times) return come(life, destination).first_gap(0) >= bytes;
+// place a twin that a file system without birth times cannot tell from it. Not `anywhere`: in the
+// file itself, which was truncated and got the same bytes again.
+bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination, bool anywhere) const {
+  if (anywhere && plan_.birth_times) return come(life, destination).first_gap(0) >= bytes;
   const auto size = static_cast<size_t>(bytes);
   for (const Inode& inode : disk_.inodes()) {
+    if (!anywhere && &inode != life.inode) continue;
     for (const Life* other : inode.lives) {
       if (other == &life || other->content.compare(0, size, life.content, 0, size) != 0) continue;
       if (come(*other, destination).first_gap(0) >= bytes) return true;
@@ -121,10 +123,9 @@ void Ledger::buried(uint32_t destination, const DeadLetter& letter) {
   Life* life = life_of(letter.span);
   if (life == nullptr)
     return witness_.violation("I4 GHOST", "a letter names a span that was never read");
-  Reach& at = reach(letter.span);
   if (refused_of(*life, destination).first_gap(letter.span.begin.value) < letter.span.end.value)
     return broken("I2 LOSS", *life, letter.span.begin.value, "buried, and never refused alone");
-  at.dead.add(letter.span.begin.value, letter.span.end.value);
+  settle(letter.span, &Reach::dead);
 }
 
 void Ledger::spooled_before(uint32_t destination, const std::vector<SpooledBytes>& bytes) {
@@ -148,6 +149,9 @@ RangeSet Ledger::delivered_of_kin(const Life& life, size_t destination) const {
     if (other == &life) continue;
     all.add(other->at[destination].delivered().before(common_bytes(other->content, life.content)));
   }
+  // What went into the spool before its content was cut unseen comes out of it as that content's.
+  for (const auto& [other, until] : life.at[destination].goes_on_from)
+    all.add(other->at[destination].delivered().before(until));
   return all;
 }
 

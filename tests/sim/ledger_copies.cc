@@ -118,9 +118,9 @@ Inode* Ledger::find_unpacked(Inode& scratch, const TailSpec& spec) {
     if (content.compare(start, unpacked.size() - start, unpacked, start) != 0) continue;
     if (life_with(inode, spec.start, marker_hash(spec.marker), spec.marker.size) != inode.life)
       continue;
-    // Of a file and its copies the one that the row is about.
+    // Of a file and its copies, and of files that begin alike, the one that the row is about.
     const bool meant = std::any_of(rows_.begin(), rows_.end(), [&](const auto& entry) {
-      return entry.second.offset == spec.start &&
+      return entry.second.offset == spec.start && entry.second.path == spec.path &&
              row_speaks_of(entry.second, inode, spec.destination.value);
     });
     if (found == nullptr || meant) found = &inode;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim_disk.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -21,6 +23,8 @@ Inode* SimDisk::create(const std::string& path) {
   inode.links = 1;
   begin_life(inode);
   names_[path] = &inode;
+  witness_.tell(
+      [&] { return fmt::format("{} is file #{}, inode {}", path, inode.serial, inode.number); });
   if (names_changed) names_changed(inode);
   hint(path, false, SimFeed::Step::kMade);
   return &inode;
@@ -58,6 +62,9 @@ void SimDisk::truncate(Inode& inode, size_t keep) {
   if (keep > 0) inode.life->parent = &before;
   inode.life->gaps = before.gaps.before(static_cast<int64_t>(keep));
   inode.synced = std::min(inode.synced, keep);
+  witness_.tell([&] {
+    return fmt::format("file #{} is cut at {} of {}", inode.serial, keep, before.content.size());
+  });
   touch(inode);
   if (names_changed) names_changed(inode);
   for (const auto& [path, named] : names_) {
@@ -84,6 +91,7 @@ void SimDisk::lose_power() {
 void SimDisk::rename(const std::string& from, const std::string& to) {
   Inode* inode = names_.at(from);
   Inode* replaced = find(to);
+  witness_.tell([&] { return fmt::format("{} becomes {}: file #{}", from, to, inode->serial); });
   names_.erase(from);
   names_[to] = inode;
   if (replaced != nullptr) {
@@ -103,6 +111,7 @@ void SimDisk::rename(const std::string& from, const std::string& to) {
 void SimDisk::unlink(const std::string& path) {
   if (symlinks_.contains(path)) return symlink("", path);
   Inode& inode = *names_.at(path);
+  witness_.tell([&] { return fmt::format("{} is removed: file #{}", path, inode.serial); });
   names_.erase(path);
   --inode.links;
   inode.unlinked_step = witness_.step;

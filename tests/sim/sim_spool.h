@@ -9,6 +9,7 @@
 //          only the oracle knows which bytes those were: here they get names that it can look up.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <utility>
@@ -25,8 +26,9 @@ namespace sluice::sim {
 // What one destination has on disk, and whose bytes those are.
 struct SpoolShelf {
   MemorySpool disk;
-  std::map<uint64_t, std::vector<SpooledBytes>> records;  // by sequence
-  int64_t life = 0;                                       // of the agent
+  // By sequence. Writes that failed may have left several of one sequence, of which one is there.
+  std::multimap<uint64_t, std::vector<SpooledBytes>> records;
+  int64_t life = 0;  // of the agent
 
   // Notes are not synced.
   void lose_power(Dice& dice) {
@@ -140,11 +142,13 @@ class SimSpool final : public Spool {
     const uint64_t sequence = log_.next_sequence();
     const Result<uint64_t> first = log_.append(drafts, wall_);
     SLUICE_CHECK(!first || *first == sequence, "sequences go on");
+    if (first.ok())
+      shelf_.records.erase(shelf_.records.lower_bound(sequence), shelf_.records.end());
     TextPool texts;
     for (size_t i = 0; i < drafts.size(); ++i) {
       const ParcelPtr parcel = decode_parcel(head_of(drafts[i]), drafts[i].payload, texts);
       SLUICE_CHECK(parcel != nullptr, "what is written can be read");
-      shelf_.records[sequence + i] = ledger_.spooled(destination_, *parcel, first.ok());
+      shelf_.records.emplace(sequence + i, ledger_.spooled(destination_, *parcel, first.ok()));
     }
     return first;
   }
@@ -155,14 +159,18 @@ class SimSpool final : public Spool {
     removed_ = true;
     witness_.see("spool d%ld is done with %ld", destination_,
                  static_cast<int64_t>(removal.sequence));
-    ledger_.unspooled(destination_, shelf_.records[removal.sequence]);
+    const auto [begin, end] = shelf_.records.equal_range(removal.sequence);
+    for (auto it = begin; it != end; ++it) ledger_.unspooled(destination_, it->second);
   }
   // Tails of this run that stand for those of the one that stored it.
   void name_again(SpooledParcel& got) {
     witness_.saw(Rare::kReplayed);
-    const auto known = shelf_.records.find(got.sequence);
-    SLUICE_CHECK(known != shelf_.records.end(), "what comes out was put in");
     Parcel& parcel = *got.parcel;
+    const auto [begin, end] = shelf_.records.equal_range(got.sequence);
+    const auto known = std::find_if(begin, end, [&](const auto& record) {
+      return record.second.front().key == key_pair(parcel, destination_);
+    });
+    SLUICE_CHECK(known != end, "what comes out was put in");
     parcel.destination = DestinationId(destination_);
     for (const SpooledBytes& bytes : known->second) {
       const TailId again = ledger_.known_again(destination_, bytes);

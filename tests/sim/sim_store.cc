@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sim_store.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 namespace sluice::sim {
@@ -30,6 +32,11 @@ Result<void> SimStore::commit(std::span<const CheckpointRow> upserts,
   for (const CheckpointRow& row : upserts) {
     witness_.see("store    row %ld: inode %ld epoch %ld offset %ld", row.row % 1'000'000,
                  static_cast<int64_t>(row.identity.inode), row.epoch.value, row.offset.value);
+    witness_.tell([&] {
+      return fmt::format("of {}, head {} B, marker {} B, seen {}{}", row.path,
+                         row.identity.head_bytes, row.marker_bytes, row.ledger.seen.value,
+                         row.gone ? ", gone" : "");
+    });
     rows_[row.row] = row;
     ledger_.committed(row);
   }

@@ -99,6 +99,10 @@ void Witness::quote(std::string_view words) const {
                  words.data());
 }
 
+void Witness::tell(const std::function<std::string()>& make) const {
+  if (tells_) std::fprintf(stdout, "%18s  %s\n", "", make().c_str());
+}
+
 void Witness::violation(const char* invariant, std::string what) {
   if (!good()) return;
   invariant_ = invariant;

@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <string_view>
 
@@ -99,6 +100,8 @@ class Witness {
            int64_t e = 0);
   // Words of the agent's own log, for people; not part of the trace.
   void quote(std::string_view words) const;
+  // Names, which the trace itself does not hold; `make` is called only if somebody reads along.
+  void tell(const std::function<std::string()>& make) const;
   void saw(Rare rare) { ++rare_[static_cast<size_t>(rare)]; }
   // The first violation counts; the schedule ends after the present step.
   void violation(const char* invariant, std::string what);
