@@ -130,4 +130,34 @@ TEST(Scenes, RES_10_one_file_at_full_speed_holds_no_slow_file_up_for_two_seconds
 }
 
 }  // namespace
+// While its descriptor is given to another file it goes where no search looks: then it keeps it.
+TEST(Scenes, RES_1_a_file_that_is_moved_away_while_it_is_let_go_keeps_its_descriptor) {
+  Inode* file = nullptr;
+  bool was_held = false;
+  play_between_all_calls({.before =
+                              [&](Scene& s) {
+                                file = s.open("a.log");
+                                s.write(file, 5);
+                                s.start();
+                                s.run_until_delivered();
+                                s.run(1_s);
+                                s.write("b.log", 3);
+                              },
+                          .between =
+                              [&](Scene& s) {
+                                was_held = file->handles > 0;
+                                s.rename("a.log", "/a-old.txt");
+                              },
+                          .after =
+                              [&](Scene& s) {
+                                if (was_held) s.write(file, 3);
+                                s.close(file);
+                                s.run(70_s);
+                              }},
+                         [](Plan& plan) {
+                           plan.open_files_max = 1;
+                           plan.wide_pattern = false;
+                         });
+}
+
 }  // namespace sluice::sim
