@@ -18,9 +18,11 @@ namespace {
 
 // Descriptors that are not followed files: sockets, rings, the store, the log, libraries.
 constexpr size_t kOtherDescriptors = 96;
-// Messages are small; what does not fit waits with its sender.
+// What does not fit waits with its sender. All of it is memory from the start: a report has the
+// bytes before its place and takes 128, so 65,536 of them were 12 MiB of a resident set of 56. More
+// spares a turn of a shard when tens of thousands of files fall quiet together.
 constexpr size_t kOrdersMax = 4096;
-constexpr size_t kReportsMax = 1 << 16;
+constexpr size_t kReportsMax = 1 << 14;
 
 // The most descriptors that this process may have, after asking for as many as it may ask for.
 size_t raise_open_files_limit() {
