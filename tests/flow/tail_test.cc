@@ -140,6 +140,23 @@ TEST(Tail, TheEndIsAskedForAgainAfterAHint) {
   EXPECT_FALSE(wish.flush_unfinished);
 }
 
+// A destination that takes a read every ten seconds, and a grace of five: the question would be the
+// only thing that is ever read.
+TEST(Tail, AnAnswerThatThereIsMoreIsFollowedByAReadHoweverLateThatComes) {
+  Tail tail = fresh();
+  tail.rotated(MonoTime(0));
+  (void)tail.begin_read(MonoTime(0));
+  tail.reached_end(3, MonoTime(0));
+  tail.tick(MonoTime(0) + 6_s);
+  ASSERT_TRUE(tail.begin_read(MonoTime(0) + 6_s).asks_for_end);
+  tail.told_end(false, MonoTime(0) + 6_s);
+  const ReadWish wish = tail.begin_read(MonoTime(0) + 16_s);
+  EXPECT_FALSE(wish.asks_for_end || wish.flush_unfinished);
+  tail.reached_end(3, MonoTime(0) + 16_s);
+  tail.tick(MonoTime(0) + 26_s);
+  EXPECT_TRUE(tail.begin_read(MonoTime(0) + 26_s).asks_for_end);
+}
+
 TEST(Tail, AnOrderedTailWaitsForItsAckAndARewindReadsTheRestAgain) {
   Tail tail = fresh(true);
   (void)tail.begin_read(MonoTime(0));

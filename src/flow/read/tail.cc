@@ -38,8 +38,9 @@ ReadWish Tail::begin_read(MonoTime now) {
   ReadWish wish;
   const bool rested = is_rotated_ && (now >= last_growth_ + timings_.partial_grace ||
                                       planted(Planted::kPartialWithoutGrace));
-  wish.asks_for_end =
-      rested && unfinished_bytes_ > 0 && !end_is_certain_ && probe_at_ == 0 && !oversize_;
+  const bool more_is_there = std::exchange(more_is_there_, false);
+  wish.asks_for_end = rested && unfinished_bytes_ > 0 && !end_is_certain_ && probe_at_ == 0 &&
+                      !oversize_ && !more_is_there;
   if (wish.asks_for_end) {
     wish.offset = seen_end();
     return wish;
@@ -132,10 +133,12 @@ void Tail::read_short(size_t bytes) {
   probe_at_ = probe_at_ > 0 ? 0 : static_cast<uint32_t>(bytes);
 }
 
-// What lies behind belongs to the unfinished line, or ends it: its grace begins anew.
+// What lies behind belongs to the unfinished line, or ends it: its grace begins anew. It may be
+// over again when the destination takes the next read, which then must not ask once more.
 void Tail::told_end(bool file_ends, MonoTime now) {
   read_void();
   end_is_certain_ = file_ends && !woken_;
+  more_is_there_ = !file_ends;
   if (!file_ends) last_growth_ = now;
 }
 

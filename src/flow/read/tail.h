@@ -145,6 +145,7 @@ class Tail {
   uint32_t probe_at_ = 0;  // of the marker; not 0: the next read only asks whether the file ends
   size_t unfinished_bytes_ = 0;
   bool end_is_certain_ = false;  // a read behind the unfinished bytes found nothing
+  bool more_is_there_ = false;   // the last read, which was behind them, found something
   MonoTime last_growth_;
   MonoTime paused_until_{0};
   TailMode mode_ = TailMode::kReady;
