@@ -278,7 +278,7 @@ Parsed<std::optional<ListenAddress>> parse_address(std::string_view text) {
   std::string_view host = colon == std::string_view::npos ? "127.0.0.1" : all.substr(0, colon);
   const Parsed<uint16_t> port =
       parse_port(colon == std::string_view::npos ? all : all.substr(colon + 1));
-  const Outcome refused =
+  Outcome refused =
       Outcome::bad("expected an address like 127.0.0.1:9686, [::1]:9686 or :9686, or off");
   if (!port.ok()) return refused;
   if (host.empty()) host = "0.0.0.0";
