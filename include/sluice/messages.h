@@ -43,6 +43,7 @@ struct ShardOrder {
     kAdopt,     // follow `spec`
     kWake,      // the file may have grown: look, and keep looking while it grows
     kRotated,   // the name moved on: after a grace time deliver an unfinished last line as partial
+    kYield,     // somebody waits for a descriptor: be cold as soon as you are at the end
     kRelease,   // stop following; answer kReleased when no read of the file is in flight
     kAcked,     // ordered tails only: everything before `offset` of `epoch` is acked
     kDrain,     // stop reading, seal what is open; answer kDrained

@@ -82,6 +82,9 @@ void Shard::obey(ShardOrder& order, MonoTime now) {
       seat.tail.wake(now);
       asked_.push_back(seat.tail.id());
       break;
+    case ShardOrder::Kind::kYield:
+      seat.tail.yield();
+      break;
     case ShardOrder::Kind::kRelease:
       seat.tail.release();
       released_.push_back(&seat);

@@ -45,6 +45,7 @@ struct FollowedTail {
   int64_t row = 0;
   AckWindow window;
   bool hot = true;        // the shard looks by itself; hints are not needed
+  bool yields = false;    // the shard was told that somebody waits for the descriptor
   bool dirty = false;     // the checkpoint row is behind the window
   bool released = false;  // the shard has let go
   // What the file looked like when the shard last said that there is nothing new.

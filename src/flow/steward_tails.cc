@@ -73,7 +73,9 @@ void Steward::tail_cold(const ShardReport& report) {
   if (!seen && file.leaving) leaving_at_ = std::min(leaving_at_, now_ + kLeavingPause);
   const bool looks = seen && !planted(Planted::kColdNotChecked);
   if (looks && FileOffset(file.size.value) != report.offset && !was_told) wake(*tail);
-  if (room_at_ != kNever) room_at_ = std::min(room_at_, now_ + kRoomPause);
+  const bool yielded = std::exchange(tail->yields, false);
+  if (room_at_ != kNever)
+    room_at_ = std::min(room_at_, now_ + (yielded ? kYieldPause : kRoomPause));
 }
 
 void Steward::tail_trouble(const ShardReport& report) {
@@ -101,6 +103,7 @@ void Steward::tail_refused(const ShardReport& report) {
 
 void Steward::wake(FollowedTail& tail) {
   tail.hot = true;
+  tail.yields = false;
   order(tail, ShardOrder::Kind::kWake);
 }
 
@@ -214,7 +217,13 @@ void Steward::make_room() {
             held_want_room_;
   if (wanted == 0) return;
   room_at_ = now_ + kRoomPause;
-  std::vector<FileKey> victims;
+  for (const FileKey& key : choose_victims(wanted)) release(files_.at(key));
+}
+
+// Quiet files first. One that is delivered to its end but grew lately is asked to come to rest: its
+// shard may be reading on, and what it reads then would be sent again.
+std::vector<FileKey> Steward::choose_victims(int64_t wanted) {
+  std::vector<FileKey> victims, delivered;
   for (auto& [key, file] : files_.files()) {
     if (wanted <= 0) break;
     if (file.state == FollowedFile::State::kReleasing) --wanted;  // on its way already
@@ -223,6 +232,7 @@ void Steward::make_room() {
     if (file.state != FollowedFile::State::kOpen) continue;
     const bool quiet = std::none_of(file.tails.begin(), file.tails.end(),
                                     [&](TailId id) { return files_.at(id).hot; });
+    if (!quiet && !file.unlinked && files_.acked_to_size(file)) delivered.push_back(key);
     if (!quiet || !look_at(file) || !files_.can_rest(file)) continue;
     // That look may have found it truncated: its shards were asked and read the new content.
     if (cut_pending(key)) continue;
@@ -230,7 +240,14 @@ void Steward::make_room() {
     victims.push_back(key);
     --wanted;
   }
-  for (const FileKey& key : victims) release(files_.at(key));
+  for (const FileKey& key : delivered) {
+    if (--wanted < 0) break;
+    for (TailId id : files_.at(key).tails) {
+      FollowedTail& tail = files_.at(id);
+      if (tail.hot && !std::exchange(tail.yields, true)) order(tail, ShardOrder::Kind::kYield);
+    }
+  }
+  return victims;
 }
 
 void Steward::release(FollowedFile& file) {

@@ -34,6 +34,27 @@ TEST(Tail, BeginsReadyAndIsColdAtOnceWhenItsFileShowsNothing) {
   EXPECT_EQ(tail.mode(), TailMode::kCold);
 }
 
+TEST(Tail, RES_1_IsColdAtItsEndAtOnceWhenSomebodyWaitsForTheDescriptor) {
+  Tail tail = fresh();
+  (void)tail.begin_read(MonoTime(0));
+  tail.took(4_B, bytes("abc\n"), MonoTime(0));
+  (void)tail.begin_read(MonoTime(0));
+  tail.reached_end(0, MonoTime(0));
+  EXPECT_EQ(tail.mode(), TailMode::kHot);
+  tail.yield();
+  EXPECT_EQ(tail.mode(), TailMode::kReady) << "it may have grown since";
+  (void)tail.begin_read(MonoTime(1));
+  tail.took(4_B, bytes("abc\nabc\n"), MonoTime(1));
+  EXPECT_EQ(tail.mode(), TailMode::kReady) << "what is there is read";
+  (void)tail.begin_read(MonoTime(2));
+  tail.reached_end(0, MonoTime(2));
+  EXPECT_EQ(tail.mode(), TailMode::kCold);
+  tail.wake(MonoTime(3));
+  (void)tail.begin_read(MonoTime(3));
+  tail.reached_end(0, MonoTime(3));
+  EXPECT_EQ(tail.mode(), TailMode::kHot) << "as long as nobody asks again";
+}
+
 TEST(Tail, StaysHotAfterGrowthAndColdAfterAWhile) {
   Tail tail = fresh();
   (void)tail.begin_read(MonoTime(0));

@@ -104,8 +104,9 @@ void Tail::rest(MonoTime now) {
     return;
   }
   const bool flush_pending = is_rotated_ && unfinished_bytes_ > 0;
-  const bool grew_lately = now < last_growth_ + timings_.hot_for;
+  const bool grew_lately = !yields_ && now < last_growth_ + timings_.hot_for;
   mode_ = flush_pending || grew_lately ? TailMode::kHot : TailMode::kCold;
+  if (mode_ == TailMode::kCold) yields_ = false;
 }
 
 void Tail::needs_more_room() {
@@ -193,8 +194,16 @@ void Tail::rewind(FileOffset position, std::span<const uint8_t> before) {
 void Tail::wake(MonoTime now) {
   last_growth_ = now;
   end_is_certain_ = false;
+  yields_ = false;
   if (mode_ == TailMode::kCold || mode_ == TailMode::kHot) mode_ = TailMode::kReady;
   if (mode_ == TailMode::kReading) woken_ = true;
+}
+
+// One more read tells that it is the end.
+void Tail::yield() {
+  if (mode_ == TailMode::kCold) return;
+  yields_ = true;
+  if (mode_ == TailMode::kHot) mode_ = TailMode::kReady;
 }
 
 void Tail::rotated(MonoTime now) {

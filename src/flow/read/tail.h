@@ -117,6 +117,7 @@ class Tail {
   void wake(MonoTime now);
   void rotated(MonoTime now);
   void acked(Epoch epoch, FileOffset offset);
+  void yield();
   void release() { releasing_ = true; }
 
   // What the tick says: a hot tail becomes ready, a paused one when its time has come.
@@ -152,7 +153,8 @@ class Tail {
   bool is_rotated_ = false;
   bool oversize_ = false;
   bool releasing_ = false;
-  bool woken_ = false;  // a hint came while a read was in flight
+  bool woken_ = false;   // a hint came while a read was in flight
+  bool yields_ = false;  // cold as soon as it comes to its end
 };
 
 }  // namespace sluice
