@@ -4,8 +4,7 @@
 // In:      sealed bodies that a destination does not take now.
 // Out:     word that they survive a crash; later the same bodies under the same keys, oldest first.
 // Owns:    a draft owns its bytes, so that the parcel it was made of may be delivered, or end,
-// while
-//          the disk is being waited for.
+//          while the disk is being waited for.
 // Thread:  Spool: the loop that owns the lane; none of its calls waits. SpoolDisk: whoever waits.
 // Limits:  one write and one fetch under way per lane. What is full says so and is asked again.
 // Fails:   per call, with the errno; nothing is ever left out to make room unless the user asked.
