@@ -95,7 +95,7 @@ Result<void> Steward::start(MonoTime now, WallTime wall) {
                         !rows_.knows_source(source.name) && !wants_any(source.rules, rows_);
   }
   for (int64_t row : rows_.free_rows()) {
-    if (is_rest(rows_.at(row))) {
+    if (is_rest(rows_.at(row)) && !rows_.at(row).gone) {
       load_rest(rows_.at(row));
       continue;
     }

@@ -232,6 +232,16 @@ class Steward {
   Found try_followed(int64_t rest, FollowedFile& file, const std::string& path);
   Found continues(const Rest& rest, const FileFacts& facts, FileHandle handle) const;
   Found continues_any(const FileFacts& facts, FileHandle handle) const;
+
+  // steward_packed_copies.cc: copies that were compressed before they were read.
+  Found search_archives(int64_t rest);
+  void find_packed(int64_t rest, const std::string& directory, const Surroundings& around,
+                   std::vector<Sibling>& found) const;
+  std::optional<bool> holds_rest(const Rest& rest, const Unpacking& unpacking, bool over);
+  bool is_followed(const Rest& rest, const Unpacking& unpacking);
+  void count_unpacked(const Rest& rest, const PackedRow& packed);
+
+  // steward_rests.cc: the copy is found, or nothing holds the content.
   bool has_row(const std::string& destination, const FileStat& stat) const;
   std::set<DestinationId> serve_rests(FollowedFile& file, const std::string& at);
   FileOffset take_over(FollowedTail& tail, Bytes size, const Marker& before);
@@ -293,7 +303,7 @@ class Steward {
   void say_damaged(int64_t number, const PackedRow& packed);
   void next_archive(PackedRow& packed);
   void forget_archives(int64_t number);
-  std::vector<const CheckpointRow*> rivals_of(const CheckpointRow& row,
+  std::vector<const CheckpointRow*> rivals_of(const CheckpointRow& row, const std::string& archive,
                                               std::span<const std::byte> head) const;
   void close_archive(PackedRow& packed);
   void give_up_archives(int64_t number, const PackedRow& packed);

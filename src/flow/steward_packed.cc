@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "flow/compress/unpacker.h"
 #include "flow/discover/evidence.h"
 #include "flow/discover/siblings.h"
 #include "flow/steward.h"
@@ -32,6 +33,21 @@ bool proves_nothing(const CheckpointRow& row, std::span<const std::byte> head) {
 // The greater, the more of the content the row can speak of.
 std::tuple<int64_t, FileOffset, int64_t> claim_of(const CheckpointRow& row) {
   return {std::max<int64_t>(row.identity.head_bytes, row.offset.value), row.offset, row.row};
+}
+
+// Under which what is in the archive may have been followed before it was packed.
+std::set<std::string> names_in_life(const std::string& path, const std::string& archive) {
+  std::set<std::string> names = {path};
+  std::string_view plain;
+  const size_t slash = archive.rfind('/') + 1;
+  const std::string packed = archive.substr(slash);
+  if (is_archive_name(packed, &plain)) names.insert(archive.substr(0, slash) + std::string(plain));
+  for (const std::string& name : std::set(names)) {
+    const size_t base = name.rfind('/') + 1;
+    for (const std::string& before : names_before_rotation(name.substr(base)))
+      names.insert(name.substr(0, base) + before);
+  }
+  return names;
 }
 
 }  // namespace
@@ -189,24 +205,33 @@ std::optional<FileHandle> Steward::open_first(int64_t number, PackedRow& packed)
 
 // None of them is it. If a rotation renamed some meanwhile, the directory is searched anew.
 void Steward::give_up_archives(int64_t number, const PackedRow& packed) {
+  if (rests_.contains(number)) {
+    if (!packed.moved) return give_up(number);
+    rests_at_ = std::min(rests_at_, now_ + kRestPause);
+    return;
+  }
   if (!packed.moved) return declare_gone(number);
   left_.at(number).place = LeftRow::Place::kUnknown;
   reconcile_at_ = std::min(reconcile_at_, now_ + kDoubtPause);
 }
 
-// Rows that were followed under the same name, begin like the archive and claim it with more right:
-// they know more of its content, or as much and are further on. Of a copy of the file, or what it
-// was copied from. Of a file of two bytes nearly every archive beside it seems to be the rest.
+// Rows that were followed under the same name, or under one that rotation made of it or of which it
+// was made, begin like the archive and claim it with more right: they know more of its content, or
+// as much and are further on. Of a copy of the file, or what it was copied from. Of a file of two
+// bytes nearly every archive beside it seems to be the rest.
 std::vector<const CheckpointRow*> Steward::rivals_of(const CheckpointRow& row,
+                                                     const std::string& archive,
                                                      std::span<const std::byte> head) const {
   std::vector<const CheckpointRow*> rivals;
-  for (const int64_t number : rows_.rows_of_path(row.path)) {
-    const CheckpointRow& other = rows_.at(number);
-    const bool knows_more = claim_of(other) > claim_of(row);
-    const bool reads_on = !other.gone || other.ledger.seen <= other.offset - FileOffset(0);
-    const bool proves = other.identity.head_bytes > 0 && head_matches(other.identity, head);
-    if (other.destination == row.destination && knows_more && reads_on && proves)
-      rivals.push_back(&other);
+  for (const std::string& path : names_in_life(row.path, archive)) {
+    for (const int64_t number : rows_.rows_of_path(path)) {
+      const CheckpointRow& other = rows_.at(number);
+      const bool knows_more = claim_of(other) > claim_of(row);
+      const bool reads_on = !other.gone || other.ledger.seen <= other.offset - FileOffset(0);
+      const bool proves = other.identity.head_bytes > 0 && head_matches(other.identity, head);
+      if (other.destination == row.destination && knows_more && reads_on && proves)
+        rivals.push_back(&other);
+    }
   }
   return rivals;
 }
@@ -221,7 +246,7 @@ std::optional<bool> Steward::is_rest_of(int64_t number, const Unpacking& unpacki
     const auto head = read_head(world_.disk, unpacking.file());
     if (!head.ok()) return std::nullopt;
     if (!head_matches(row.identity, *head) || proves_nothing(row, *head)) return false;
-    rivals = rivals_of(row, *head);
+    rivals = rivals_of(row, packed_.at(number).archives.front().path, *head);
   }
   if (over && unpacking.end() < needed) return false;
   for (const CheckpointRow* rival : rivals) needed = std::max(needed, rival->offset);
@@ -235,7 +260,9 @@ std::optional<bool> Steward::is_rest_of(int64_t number, const Unpacking& unpacki
   const bool is_rest = shows(row) && std::none_of(rivals.begin(), rivals.end(),
                                                   [&](const auto* each) { return shows(*each); });
   if (unreadable) return std::nullopt;
-  return is_rest;
+  const auto rest = rests_.find(number);
+  if (!is_rest || rest == rests_.end()) return is_rest;
+  return holds_rest(rest->second, unpacking, over);
 }
 
 // False if the disk does not answer.
@@ -244,7 +271,10 @@ bool Steward::follow_archive(int64_t number, PackedRow& packed) {
   const auto origin = origin_of(row);
   const FileHandle handle = packed.unpacking->file();
   const auto stat = world_.disk.stat(handle);
-  const auto marker = read_marker(world_.disk, handle, row.offset);
+  const auto rest = rests_.find(number);
+  const FileOffset start =
+      rest == rests_.end() ? row.offset : std::min(rest->second.taken, packed.unpacking->end());
+  const auto marker = read_marker(world_.disk, handle, start);
   if (!origin || !stat.ok() || !marker.ok()) return false;
   if (const FollowedFile* parked = files_.find(key_of(*stat))) {
     // It was deleted, and the scratch file has its inode number.
@@ -264,6 +294,7 @@ bool Steward::follow_archive(int64_t number, PackedRow& packed) {
   packed.given_back = std::max(kBehindHead, row.offset - Bytes(row.offset.value % 4096));
   unpacked_.insert(file.key);
   count_missed(MissedReason::kUnacked, settle_past(row.ledger));
+  if (rest != rests_.end()) packed.rest = std::make_unique<Rest>(rest->second);
   row.gone = false;
   row.updated = wall_;
   rows_.put(row);
@@ -303,6 +334,7 @@ void Steward::end_unpacking(int64_t number, PackedRow& packed, bool damaged) {
   FollowedFile& file = files_.at(*packed.file);
   file.unpacking = false;
   FollowedTail& tail = files_.at(file.tails.front());
+  if (packed.rest && !damaged) count_unpacked(*packed.rest, packed);
   tail.ledger.saw_size(packed.unpacking->end() - FileOffset(0));
   mark_dirty(tail);
   if (damaged) {
@@ -358,7 +390,11 @@ void Steward::close_unpacked(FollowedFile& file, bool delivered) {
   row.gone = delivered;
   row.updated = wall_;
   rows_.put(row);
-  leave_row(number, delivered, now_);
+  if (is_rest(row) && !delivered) {
+    load_rest(row);
+  } else {
+    leave_row(number, delivered, now_);
+  }
   if (delivered) {
     count_missed(MissedReason::kDeleted, row.ledger.seen - (row.offset - FileOffset(0)));
     forget_generations(file.path);

@@ -393,7 +393,8 @@ Survey Steward::sum_up() {
   for (const auto& [number, packed] : packed_) {
     const CheckpointRow& row = rows_.at(number);
     const Bytes rest = row.ledger.seen - (row.offset - FileOffset(0));
-    if (!packed.file && rest > Bytes(0)) survey.lag += rest;
+    // Of a copy nobody knows yet whether it is in there.
+    if (!packed.file && rest > Bytes(0) && !rests_.contains(number)) survey.lag += rest;
   }
   for (const auto& [path, unopened] : unopened_) {
     if (!unopened.wants_room) continue;

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "flow/discover/identity.h"
+#include "flow/steward_rests.h"
 #include "flow/unpacking.h"
 #include "sluice/result.h"
 #include "sluice/units.h"
@@ -48,6 +49,7 @@ struct PackedRow {
   std::optional<FileKey> file;           // the scratch file, once it is followed
   FileOffset given_back;                 // what lies before it there is gone
   bool moved = false;                    // one of them was renamed meanwhile
+  std::unique_ptr<Rest> rest{};          // that it went on with when it was followed
 };
 
 }  // namespace sluice

@@ -1,6 +1,8 @@
 """Rotation, truncation and deletion, by logrotate itself and by hand."""
+import functools
 import os
 import shutil
+import signal
 import subprocess
 import sys
 
@@ -105,13 +107,19 @@ class Logrotate(World):
         self.assertEqual(inbox.lines(), sorted(expected))
 
 
-    def far_behind(self, rules, paths=None, lines=100_000):
+    def far_behind(self, rules, paths=None, lines=100_000, meanwhile="running"):
         """Copied and truncated by logrotate while the destination is away and most is unread."""
         inbox = self.inbox()
-        agent = self.agent(inbox.url, "--memory", "24MiB", paths=paths)
+        start = functools.partial(self.agent_with_admin, inbox.url, "--memory", "24MiB",
+                                  paths=paths)
+        agent = start()
         log = self.logs / "app.log"
         log.write_text("first\n")
         wait_until(lambda: inbox.lines() == ["first"], "the first line")
+        # Of what no row speaks nobody knows after a kill: the file was empty when it was found.
+        wait_until(lambda: self.total(agent, "sluice_checkpoints_total") >= 2, "its position")
+        if meanwhile == "down":
+            self.assertEqual(agent.stop(), 0, agent.text())
         inbox.status = 503
         expected = ["first"] + [f"line {number:07} " + "x" * 90 for number in range(lines)]
         with open(log, "a") as out:
@@ -119,20 +127,91 @@ class Logrotate(World):
         self.rotate(rules)
         with open(log, "a") as out:
             out.write("of the new content\n")
+        if meanwhile == "killed":
+            agent.stop(signal.SIGKILL)
+        if meanwhile != "running":
+            agent = start()
         inbox.status = 200
         wait_until(lambda: len(inbox.records()) > len(expected), "the rest and the new line")
+        self.assertEqual(self.total(agent, "sluice_source_missed_bytes_total"), 0)
         self.assertEqual(agent.stop(), 0, agent.text())
-        self.assertEqual(inbox.lines(), sorted(expected + ["of the new content"]))
+        lines = inbox.lines()
+        if meanwhile == "killed":  # its position may not have been stored yet
+            self.assertLessEqual(lines.count("first"), 2)
+            lines = ["first"] + [line for line in lines if line != "first"]
+        self.assertEqual(lines, sorted(expected + ["of the new content"]))
 
     def test_rot_6_the_unread_rest_is_read_from_the_copy(self):
         self.far_behind("  copytruncate\n", lines=500_000)  # 54 MB
 
+    def test_rot_6_by_an_agent_that_was_killed_in_between(self):
+        self.far_behind("  copytruncate\n", meanwhile="killed")
+
+    def test_rot_6_by_an_agent_that_was_down(self):
+        self.far_behind("  copytruncate\n", meanwhile="down")
+
     def test_rot_6_and_8_also_if_a_pattern_wants_the_copy(self):
-        self.far_behind("  copytruncate\n  dateext\n", paths=self.logs / "app.log*")
+        for meanwhile in ("running", "killed", "down"):
+            with self.subTest(meanwhile):
+                self.far_behind("  copytruncate\n  dateext\n  dateformat -%Y%m%d-%s\n",
+                                paths=self.logs / "app.log*", meanwhile=meanwhile)
+                self.clear()
 
     def test_rot_6_the_copy_lies_in_the_old_directory(self):
-        (self.logs / "old").mkdir()
-        self.far_behind("  copytruncate\n  olddir old\n  dateext\n")
+        for meanwhile in ("running", "killed", "down"):
+            with self.subTest(meanwhile):
+                (self.logs / "old").mkdir()
+                self.far_behind("  copytruncate\n  olddir old\n  dateext\n", meanwhile=meanwhile)
+                self.clear()
+
+    def test_rot_6_the_copy_was_compressed_at_once(self):
+        for meanwhile in ("running", "killed", "down"):
+            with self.subTest(meanwhile):
+                self.far_behind("  copytruncate\n  compress\n", meanwhile=meanwhile)
+                self.clear()
+
+    def clear(self):
+        shutil.rmtree(self.logs)
+        shutil.rmtree(self.state)
+        self.logs.mkdir()
+
+    def test_rot_7_what_no_copy_holds_is_counted_to_the_byte(self):
+        inbox = self.inbox()
+        agent = self.agent_with_admin(inbox.url, "--memory", "24MiB")
+        log = self.logs / "app.log"
+        log.write_text("first\n")
+        wait_until(lambda: inbox.lines() == ["first"], "the first line")
+        inbox.status = 503
+        with open(log, "a") as out:
+            out.writelines(f"line {number:07} " + "x" * 90 + "\n" for number in range(500_000))
+        wait_until(lambda: self.total(agent, "sluice_source_lag_bytes") > 51_000_000, "it sees them all")
+        self.rotate("  rotate 0\n  copytruncate\n")  # and the copy is removed
+        with open(log, "a") as out:
+            out.write("of the new content\n")
+        wait_until(lambda: self.total(agent, "sluice_source_missed_bytes_total") > 0, "counted")
+        inbox.status = 200
+        missed = self.total(agent, "sluice_source_missed_bytes_total")
+        wait_until(lambda: len(inbox.records()) >= 500_002 - missed / 104, "what was read")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(len(inbox.records()), 500_002 - missed / 104)
+        self.assertEqual(len(set(inbox.lines())), len(inbox.records()))
+
+    def test_rot_8_a_copy_that_is_seen_before_the_truncation(self):
+        inbox = self.inbox()
+        agent = self.agent(inbox.url, paths=self.logs / "*.log*")
+        log = self.logs / "app.log"
+        expected = [f"line {number:04}" for number in range(1000)]
+        log.write_text("\n".join(expected) + "\n")
+        wait_until(lambda: inbox.lines() == expected, "all lines")
+        self.rotate("  copy\n")
+        (self.logs / "b.log").write_text("later\n")
+        wait_until(lambda: "later" in inbox.lines(), "the copy was there before this file")
+        os.truncate(log, 0)
+        with open(log, "a") as out:
+            out.write("new\n")
+        wait_until(lambda: "new" in inbox.lines(), "the new content")
+        self.assertEqual(agent.stop(), 0, agent.text())
+        self.assertEqual(inbox.lines(), sorted(expected + ["later", "new"]))
 
 
 class ByHand(World):

@@ -126,6 +126,36 @@ TEST_F(StewardCopiesTest, ROT_8_AFileThatOnlyBeginsLikeTheLiveOneIsDeliveredWhol
   EXPECT_EQ(lines("/l/a.log.1"), (LineList{"1\n", "of its own\n"}));
 }
 
+// An earlier run read the copy for the other destination already.
+TEST_F(StewardCopiesTest, ROT_6_TheCopyGoesOnForEveryDestinationThatHasARowOfIt) {
+  StewardSettings settings = settings_for(source({"/l/*.log"}));
+  settings.destinations.push_back({.name = "second", .ordered = false});
+  settings.sources[0].destinations.push_back(DestinationId(1));
+  agent(std::move(settings));
+  disk_.append("/l/old/a.log.1", "1\n2\n");
+  disk_.append("/l/a.log", "4\n");
+  const auto stat = disk_.stat("/l/old/a.log.1");
+  const std::string text = "1\n2\n";
+  CheckpointRow row;
+  row.path = "/l/a.log";
+  row.identity = identify(*stat, std::as_bytes(std::span(text)));
+  row.offset = FileOffset(2);
+  row.marker_bytes = 2;
+  row.marker_hash = content_hash(std::as_bytes(std::span(text)).first(2));
+  row.ledger.seen = 4_B;
+  row.row = 7;
+  row.destination = "second";
+  store_.rows[7] = row;
+  row.row = 8;
+  row.destination = "default";
+  row.identity.inode = 0;  // a rest: its copy is searched for
+  store_.rows[8] = row;
+  stand().start();
+  stand().run(12_s);
+  EXPECT_EQ(stand().lines_of_destination[0], 2);
+  EXPECT_EQ(stand().lines_of_destination[1], 2);
+}
+
 TEST_F(StewardCopiesTest, ROT_5_ManyCopiesLoseAndDoubleNothing) {
   for (const std::string pattern : {"/l/*.log", "/l/*.log*"}) {
     const bool wide = pattern.back() == '*';

@@ -47,9 +47,12 @@ RangeSet Ledger::taken_with_parents(const Life& life, size_t destination) const 
 // What is settled of a copy, and what the present run took of its original.
 RangeSet Ledger::taken_of_original(const Life& life, size_t destination) const {
   RangeSet known = settled(life, destination);
-  if (life.is_copy)
-    known.add(taken_with_parents(*life.parent, destination)
-                  .before(common_bytes(life.content, life.parent->content)));
+  if (!life.is_copy) return known;
+  known.add(taken_with_parents(*life.parent, destination)
+                .before(common_bytes(life.content, life.parent->content)));
+  // Or of what a cut left of it.
+  for (const Life* other : life.parent->inode->lives)
+    known.add(other->at[destination].taken.before(common_bytes(life.content, other->content)));
   return known;
 }
 

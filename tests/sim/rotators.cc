@@ -68,8 +68,9 @@ std::string Writers::rotated_name(Stream& stream) {
 void Writers::pack(Stream& stream) {
   std::vector<std::string> old = disk_.files_in(directory_of(stream.path));
   std::erase_if(old, [&](const std::string& path) {
+    const bool half_made = stream.copied != nullptr && disk_.find(path) == stream.copy;
     return path == stream.path || !path.starts_with(stream.path) || is_archive(path) ||
-           disk_.find(path)->writers > 0;
+           disk_.find(path)->writers > 0 || half_made;
   });
   if (old.empty()) return;
   const std::string& chosen = stream.link.empty() ? old.front() : old.back();
