@@ -13,6 +13,15 @@ std::string reason_of(const Error& error) {
                                                                 : error.message();
 }
 
+void fill_from_sums(AuditLine& line, const GenerationSums& sums) {
+  line.size = sums.size;
+  line.skipped = sums.skipped;
+  line.acked = sums.acked;
+  line.dropped = sums.dropped;
+  line.in_flight = sums.in_flight;
+  line.unread = sums.unread;
+}
+
 AuditState state_of(const FollowedFile& file) {
   if (!file.packed_in.empty()) return AuditState::kRotated;
   if (file.unlinked) return AuditState::kDeleted;
@@ -96,13 +105,7 @@ void Steward::audit_open(const FollowedFile& file, std::vector<AuditLine>& lines
     if (tail.told_epoch == tail.window.epoch()) read_end = std::max(read_end, tail.told_end);
     Bytes size = stat.ok() ? stat->size : tail.ledger.seen();
     if (!file.packed_in.empty()) size = std::max(size, tail.ledger.seen());
-    const GenerationSums sums = tail.ledger.sums(tail.window, read_end, size);
-    line.size = sums.size;
-    line.skipped = sums.skipped;
-    line.acked = sums.acked;
-    line.dropped = sums.dropped;
-    line.in_flight = sums.in_flight;
-    line.unread = sums.unread;
+    fill_from_sums(line, tail.ledger.sums(tail.window, read_end, size));
     lines.push_back(line);
     append_past(lines, line, tail.ledger.past());
   }
@@ -187,13 +190,7 @@ void Steward::audit_rest(const Rest& rest, std::vector<AuditLine>& lines) const 
   if (const auto origin = origin_of(rows_.at(rest.row)))
     line.source = settings_.sources[origin->source.value].name;
   line.state = AuditState::kPast;
-  const GenerationSums sums = rest.ledger.sums(rest.window, rest.taken, rest.ledger.seen());
-  line.size = sums.size;
-  line.skipped = sums.skipped;
-  line.acked = sums.acked;
-  line.dropped = sums.dropped;
-  line.in_flight = sums.in_flight;
-  line.unread = sums.unread;
+  fill_from_sums(line, rest.ledger.sums(rest.window, rest.taken, rest.ledger.seen()));
   lines.push_back(line);
 }
 

@@ -167,6 +167,15 @@ class Ledger {
   void check_copy(const TailSpec& spec, const Life& life);
   void check_rest(const Life& life, uint32_t destination);
   static int64_t common_bytes(const std::string& a, const std::string& b);
+  // What `of` says of a content, and of those that it began with bytes of, as far as these go.
+  template <class Of>
+  static RangeSet with_parents(const Life& life, const Of& of) {
+    RangeSet all = of(life);
+    if (life.parent != nullptr)
+      all.add(
+          with_parents(*life.parent, of).before(common_bytes(life.content, life.parent->content)));
+    return all;
+  }
   bool has_twin(const Life& life, int64_t bytes, size_t destination, bool anywhere) const;
   bool is_elsewhere(const Life& life) const;
   bool settled_by_all(const Life& life) const;

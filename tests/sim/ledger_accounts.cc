@@ -56,22 +56,20 @@ int64_t Ledger::common_bytes(const std::string& a, const std::string& b) {
 
 // What was delivered of a content before it was cut is delivered of what was left, too.
 RangeSet Ledger::settled(const Life& life, size_t destination) const {
-  RangeSet all = life.at[destination].settled();
-  all.add(life.gaps);
-  if (life.parent != nullptr)
-    all.add(settled(*life.parent, destination)
-                .before(common_bytes(life.content, life.parent->content)));
-  return all;
+  return with_parents(life, [&](const Life& each) {
+    RangeSet all = each.at[destination].settled();
+    all.add(each.gaps);
+    return all;
+  });
 }
 
 // Without what lies in the spool.
 RangeSet Ledger::delivered(const Life& life, size_t destination) const {
-  RangeSet all = life.at[destination].delivered();
-  all.add(life.gaps);
-  if (life.parent != nullptr)
-    all.add(delivered(*life.parent, destination)
-                .before(common_bytes(life.content, life.parent->content)));
-  return all;
+  return with_parents(life, [&](const Life& each) {
+    RangeSet all = each.at[destination].delivered();
+    all.add(each.gaps);
+    return all;
+  });
 }
 
 // Whether another content began with the very same bytes, and they were delivered: in the same
@@ -91,11 +89,7 @@ bool Ledger::has_twin(const Life& life, int64_t bytes, size_t destination, bool 
 }
 
 RangeSet Ledger::stored_of(const Life& life, size_t destination) const {
-  RangeSet all = life.at[destination].stored;
-  if (life.parent != nullptr)
-    all.add(stored_of(*life.parent, destination)
-                .before(common_bytes(life.content, life.parent->content)));
-  return all;
+  return with_parents(life, [&](const Life& each) { return each.at[destination].stored; });
 }
 
 // What reached the receiver in the name of what was left of this content after a cut: bytes read
@@ -156,11 +150,7 @@ RangeSet Ledger::delivered_of_kin(const Life& life, size_t destination) const {
 }
 
 RangeSet Ledger::refused_of(const Life& life, size_t destination) const {
-  RangeSet all = life.at[destination].refused;
-  if (life.parent != nullptr)
-    all.add(refused_of(*life.parent, destination)
-                .before(common_bytes(life.content, life.parent->content)));
-  return all;
+  return with_parents(life, [&](const Life& each) { return each.at[destination].refused; });
 }
 
 void Ledger::store_is(const std::map<int64_t, CheckpointRow>& rows, bool damaged) {

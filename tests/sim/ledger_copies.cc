@@ -37,11 +37,7 @@ RangeSet Ledger::come(const Life& life, size_t destination) const {
 
 // What the present run took of a content, and of those that it began with bytes of.
 RangeSet Ledger::taken_with_parents(const Life& life, size_t destination) const {
-  RangeSet taken = life.at[destination].taken;
-  if (life.parent != nullptr)
-    taken.add(taken_with_parents(*life.parent, destination)
-                  .before(common_bytes(life.content, life.parent->content)));
-  return taken;
+  return with_parents(life, [&](const Life& each) { return each.at[destination].taken; });
 }
 
 // What is settled of a copy, and what the present run took of its original.
